@@ -1,0 +1,49 @@
+# make search   installs into .venv and searches scikit-learn's digits
+# make test     installs the test tools too and runs every test that needs no GPU and no cluster
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := docker/requirements.lock
+STUDY ?= digits
+
+.PHONY: install search test lint lock bench clean
+
+install: .venv/.installed
+
+search: .venv/.installed
+	$(BIN)/archfront search $(STUDY)
+
+test: .venv/.installed-dev
+	$(BIN)/pytest -q --durations=15
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+	$(BIN)/deptry .
+
+bench: .venv/.installed-dev
+	$(BIN)/python -m tests.benchmarks.orchestration
+
+lock: .venv/bin/uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  --all-extras --group dev pyproject.toml -o $(LOCK)
+
+clean:
+	rm -rf .venv runs
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "archfront needs Python 3.11 or later: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q uv
+
+.venv/.installed: .venv/bin/uv pyproject.toml $(LOCK)
+	$(BIN)/uv pip install -q --python $(BIN)/python -c $(LOCK) -e ".[onnx]"
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/uv pip install -q --python $(BIN)/python -c $(LOCK) --group dev
+	@touch $@

@@ -1,0 +1,50 @@
+"""The command line: one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import typer
+
+from orchestrator.cli import choosing, files, searching
+from orchestrator.cli.printing import print_error
+from orchestrator.errors import ArchfrontError, InterruptedStudyError
+
+EPILOG = "Exit codes: 0 done, 1 failed, 2 bad input, 3 nothing feasible, 4 interrupted and resumable."
+
+app = typer.Typer(
+    name="archfront",
+    help="Searches DenseNet, ResNet and MobileNet for the Pareto front of accuracy against parameters and latency.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command(name="search", epilog="Example: archfront search digits --trials 40")(searching.search)
+app.command(name="plan", epilog="Example: archfront plan study.toml")(files.plan)
+app.command(name="validate", epilog="Example: archfront validate study.toml")(files.validate)
+app.command(name="init", epilog="Example: archfront init study.toml")(files.init)
+app.command(name="schema", epilog="Example: archfront schema > study.schema.json")(files.schema)
+app.command(name="front", epilog="Example: archfront front runs/digits")(choosing.front)
+app.command(name="best", epilog='Example: archfront best runs/digits --max-params 100k --max-latency "2 ms"')(
+    choosing.best
+)
+app.command(name="report", epilog="Example: archfront report runs/digits")(choosing.report)
+app.command(name="export", epilog="Example: archfront export runs/digits --to exported --onnx")(choosing.export)
+
+
+def run() -> int:
+    """Runs the command of ``sys.argv`` and returns its exit code."""
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    warnings.simplefilter("ignore")
+    try:
+        app()
+    except SystemExit as done:  # how typer ends, also after a usage error (2)
+        return done.code if isinstance(done.code, int) else 0
+    except ArchfrontError as error:
+        print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return InterruptedStudyError.exit_code
+    return 0

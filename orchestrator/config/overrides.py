@@ -1,0 +1,73 @@
+"""Overrides from the command line: ``recipe.epochs=3`` in place of what the file says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.config.credentials import is_secret
+from orchestrator.config.problems import KeyPath, dotted, printable
+
+_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Override:
+    """One ``--set``: a key and the value that it gets."""
+
+    path: KeyPath
+    value: Any
+    text: str
+
+    @property
+    def place(self) -> str:
+        """As it was written, without the value where that is a secret."""
+        shown = f"{dotted(self.path)}=..." if any(is_secret(str(part)) for part in self.path) else self.text
+        return f"--set {printable(shown)}"
+
+
+def parse(text: str) -> Override:
+    """Reads ``a.b=value``; the value is TOML where it can be read as TOML, and text elsewhere.
+
+    Raises:
+        ValueError: it is no such assignment; the message is a whole line.
+    """
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not _KEY.fullmatch(key):
+        raise ValueError(f"--set {printable(key)}: must be KEY=VALUE, such as recipe.epochs=3")
+    return Override(path=tuple(key.split(".")), value=_value(value.strip()), text=text)
+
+
+def apply(tables: dict[str, Any], override: Override) -> None:
+    """Puts the value where the key says.
+
+    Raises:
+        ValueError: the key leads through a value that is no table; the message is a whole line.
+    """
+    *parents, name = override.path
+    table = tables
+    for depth, part in enumerate(parents, start=1):
+        within = table.setdefault(str(part), {})
+        if not isinstance(within, dict):
+            parent = dotted(override.path[:depth])
+            raise ValueError(f"{override.place}: {parent} is a value and has no keys of its own")  # noqa: TRY004
+        table = within
+    table[str(name)] = override.value
+
+
+def covering(overrides: Sequence[Override], path: KeyPath) -> Override | None:
+    """The last override that gave the value at ``path``, or what lies around it."""
+    return next((one for one in reversed(overrides) if path[: len(one.path)] == one.path), None)
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    # A line break in the text would give further keys.
+    return parsed["value"] if len(parsed) == 1 else text

@@ -1,0 +1,1 @@
+"""Labelled images: what a data set holds, how it is split, and its tensors."""

@@ -1,0 +1,119 @@
+"""The latency of any network of a space, without building it: a sum over its layers, fitted on a few measured ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from orchestrator.config.settings import Runtime
+from orchestrator.measure.features import latency_features
+from orchestrator.measure.least_squares import Vector, non_negative_least_squares
+from orchestrator.records import Latency, LatencyConditions
+from search_spaces.architecture import Architecture
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatencyPredictor:
+    """Constants of a linear model, and how far it can be trusted.
+
+    Errors are relative to the prediction, and found by leaving out each measured network in turn.
+
+    Attributes:
+        constants: milliseconds per unit of each feature of ``latency_features``; never negative.
+        error_95: exceeded by one network in twenty at most; 1 where too few were measured to know.
+        rank_correlation: Spearman's, between predicted and measured.
+    """
+
+    constants: Mapping[str, float]
+    conditions: LatencyConditions
+    num_references: int
+    error_95: float
+    mean_error: float
+    rank_correlation: float
+
+    def predict_ms(self, architecture: Architecture, image_size: int) -> float:
+        """The latency under ``conditions``; what no measured network has is taken to cost nothing."""
+        features = latency_features(architecture.layers(image_size), Runtime(self.conditions.runtime))
+        return sum(self.constants.get(name, 0.0) * value for name, value in features.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only."""
+        return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """What ``to_dict`` gave.
+
+        Raises:
+            ValueError: it is of another schema version.
+        """
+        rest = dict(fields)
+        if (version := rest.pop("schema_version")) != SCHEMA_VERSION:
+            raise ValueError(f"latency predictor of schema version {version}: this archfront reads {SCHEMA_VERSION}")
+        conditions = rest.pop("conditions")
+        shape = tuple(conditions["input_shape"])
+        return cls(**rest, conditions=LatencyConditions(**{**conditions, "input_shape": shape}))
+
+
+def fit_predictor(
+    architectures: Sequence[Architecture], latencies: Sequence[Latency], *, image_size: int
+) -> LatencyPredictor:
+    """The model whose relative errors on these networks are least squares; its constants are not negative.
+
+    Raises:
+        ValueError: there is nothing to fit on, or the latencies were measured under different conditions.
+    """
+    if len({latency.conditions for latency in latencies}) != 1:
+        raise ValueError("a latency predictor needs networks that were measured under the same conditions")
+    conditions = latencies[0].conditions
+    runtime = Runtime(conditions.runtime)
+    rows = [latency_features(architecture.layers(image_size), runtime) for architecture in architectures]
+    names = sorted({name for row in rows for name in row})
+    features_NF = np.array([[row.get(name, 0.0) for name in names] for row in rows])
+    measured_N = np.array([latency.median_ms for latency in latencies])
+    left_out_N = _left_out_predictions(features_NF, measured_N)
+    errors_N = _relative_errors(measured_N, left_out_N)
+    return LatencyPredictor(
+        constants=dict(zip(names, _fit(features_NF, measured_N).tolist(), strict=True)),
+        conditions=conditions,
+        num_references=len(latencies),
+        # Of 20 networks or fewer the worst is the only one that 19 in 20 others can be expected to stay below.
+        error_95=float(np.quantile(errors_N, 0.95, method="higher")),
+        mean_error=float(errors_N.mean()),
+        rank_correlation=_rank_correlation(measured_N, left_out_N),
+    )
+
+
+def _fit(features_NF: Vector, measured_N: Vector) -> Vector:
+    scale_F = features_NF.max(axis=0)
+    scale_F[scale_F == 0.0] = 1.0
+    relative_NF = features_NF / scale_F / measured_N[:, None]
+    return non_negative_least_squares(relative_NF, np.ones(len(measured_N))) / scale_F
+
+
+def _left_out_predictions(features_NF: Vector, measured_N: Vector) -> Vector:
+    """What each network is predicted to take by a model fitted on the others."""
+    if len(measured_N) == 1:
+        return np.zeros(1)
+    others = ~np.eye(len(measured_N), dtype=bool)
+    constants_NF = [_fit(features_NF[rest], measured_N[rest]) for rest in others]
+    return np.array([row @ constants for row, constants in zip(features_NF, constants_NF, strict=True)])
+
+
+def _relative_errors(measured_N: Vector, predicted_N: Vector) -> Vector:
+    """In [0, 1]: a prediction lowered by more than itself says nothing."""
+    with np.errstate(divide="ignore"):
+        return np.minimum(np.abs(measured_N / predicted_N - 1.0), 1.0)
+
+
+def _rank_correlation(first_N: Vector, second_N: Vector) -> float:
+    """Spearman's coefficient; 0 where fewer than three networks leave it undefined."""
+    if len(first_N) < 3:
+        return 0.0
+    first_ranks_N, second_ranks_N = (values.argsort().argsort().astype(float) for values in (first_N, second_N))
+    return float(np.corrcoef(first_ranks_N, second_ranks_N)[0, 1])

@@ -1,0 +1,51 @@
+"""Where a study was run: versions, processor, code. No framework is imported to find out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = ("archfront", "ray", "optuna", "mlflow", "torch", "torchvision", "numpy")
+
+
+def collect() -> dict[str, str]:
+    """Name and value of everything that may explain a figure later."""
+    versions = {name: version for name in PACKAGES if (version := _version(name))}
+    found = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "num_cpus": str(os.cpu_count()),
+        "commit": _commit(),
+    }
+    return {name: value for name, value in (found | versions).items() if value}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor()
+    names = (line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _commit() -> str:
+    """The commit of the checkout that runs; empty where it is installed otherwise."""
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,182 @@
+"""What is known of a trial: its state, its cause, its figures. An illegal record can't be made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint, Objective
+
+
+class TrialState(StrEnum):
+    """The life of a trial.
+
+    PENDING ──> RUNNING ──> COMPLETED    trained to its full budget; may stand on the front
+       │           ├──────> PRUNED       stopped by the scheduler
+       │           ├──────> FAILED       ended by its cause
+       │           └──────> INFEASIBLE   found to break a limit (no memory for it)
+       └──────────────────> COMPLETED    taken from a stored result
+    """
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    PRUNED = "PRUNED"
+    INFEASIBLE = "INFEASIBLE"
+    FAILED = "FAILED"
+
+    @property
+    def is_end(self) -> bool:
+        return self not in (TrialState.PENDING, TrialState.RUNNING)
+
+
+class Cause(StrEnum):
+    """Why a trial is in its state, where the state alone does not say it."""
+
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    WORKER_DIED = "worker_died"
+    ERROR = "error"
+    REUSED = "reused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochReport:
+    """What one epoch gave.
+
+    Attributes:
+        epoch: counted from 1.
+        accuracy: top-1 on the validation split, in [0, 1], of the averaged weights.
+        loss: cross entropy on the validation split.
+        train_loss: mean over the epoch's steps.
+        wall_time_s: seconds since the trial's first step, over all attempts.
+    """
+
+    epoch: int
+    accuracy: float
+    loss: float
+    train_loss: float
+    wall_time_s: float
+
+    @property
+    def is_finite(self) -> bool:
+        return all(math.isfinite(value) for value in (self.accuracy, self.loss, self.train_loss))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatencyConditions:
+    """Under which a latency holds; figures under different conditions are never compared."""
+
+    device: str
+    num_threads: int
+    batch_size: int
+    input_shape: tuple[int, int, int]
+    dtype: str
+    runtime: str
+    torch_version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Latency:
+    """A measured latency: median over undisturbed repetitions with its bootstrap 95 % interval.
+
+    ``is_contended`` says that the interval stayed wide: something else was running.
+    """
+
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    num_repetitions: int
+    is_contended: bool
+    conditions: LatencyConditions
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.low_ms <= self.median_ms <= self.high_ms:
+            raise ValueError(f"latency {self.low_ms} <= {self.median_ms} <= {self.high_ms} ms is no interval")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialRecord:
+    """One architecture trained and measured once.
+
+    Attributes:
+        number: counted from 0, without gaps.
+        architecture: its JSON form.
+        num_parameters, macs: exact, known before training.
+        predicted_latency_ms: by the study's frozen predictor.
+        accuracy: validation accuracy at the end; None until COMPLETED.
+        reports: one per epoch, in order.
+        latency: measured in the exclusive slot; finalists only.
+        test_accuracy: scored once, in confirm; selects nothing.
+    """
+
+    number: int
+    state: TrialState
+    family: str
+    architecture: Mapping[str, Any]
+    architecture_id: str
+    num_parameters: int
+    macs: int
+    predicted_latency_ms: float
+    cause: Cause | None = None
+    message: str = ""
+    num_attempts: int = 0
+    wall_time_s: float = 0.0
+    accuracy: float | None = None
+    loss: float | None = None
+    reports: tuple[EpochReport, ...] = field(default=())
+    latency: Latency | None = None
+    test_accuracy: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.state is TrialState.COMPLETED and (self.accuracy is None or not math.isfinite(self.accuracy)):
+            raise ValueError(f"trial {self.number} is COMPLETED without an accuracy")
+        if self.state is TrialState.FAILED and self.cause is None:
+            raise ValueError(f"trial {self.number} is FAILED without a cause")
+        if self.state is not TrialState.COMPLETED and self.accuracy is not None:
+            raise ValueError(f"trial {self.number} is {self.state} and can't have a final accuracy")
+
+    @property
+    def latency_ms(self) -> float:
+        """Measured where it was measured, predicted elsewhere."""
+        return self.latency.median_ms if self.latency is not None else self.predicted_latency_ms
+
+    def value(self, name: str) -> float:
+        """The figure called ``name``, as objectives and constraints name it.
+
+        Raises:
+            ValueError: the trial has no such figure (yet).
+        """
+        if name == ACCURACY:
+            if self.accuracy is None:
+                raise ValueError(f"trial {self.number} is {self.state} and has no accuracy")
+            return self.accuracy
+        return {NUM_PARAMETERS: float(self.num_parameters), MACS: float(self.macs), LATENCY_MS: self.latency_ms}[name]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudySnapshot:
+    """A study as it is read back: what reports, selections and exports are made from.
+
+    Attributes:
+        study_id: unique over machines and directories; names the study in MLflow.
+        frozen: the settings that may not change, as JSON values.
+        records: by trial number.
+        num_refused: asks that were infeasible or known, by reason.
+        provenance: versions and hardware.
+    """
+
+    name: str
+    study_id: str
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    frozen: Mapping[str, Any]
+    records: tuple[TrialRecord, ...]
+    num_refused: Mapping[str, int]
+    created_at: str
+    wall_time_s: float
+    provenance: Mapping[str, Any]

@@ -1,0 +1,94 @@
+"""What a report shows of a study: the front and its roles, families by index, and architectures in short."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from orchestrator.records import StudySnapshot, TrialRecord, TrialState
+from orchestrator.report import wording
+from orchestrator.selector import LatencyBasis, Policy, best, figure, front, latency_basis
+
+NUM_STYLES = 6
+"""Colours and marker shapes of the page; a seventh family begins again."""
+
+_ROLES = {
+    Policy.ACCURATE: "most accurate",
+    Policy.KNEE: "knee",
+    Policy.SMALL: "smallest",
+    Policy.FAST: "fastest",
+}
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyView:
+    """A study with what its report derives from it.
+
+    Attributes:
+        front: most accurate first.
+        families: by name; a family's index picks its colour and its marker.
+        roles: for what a front member stands out, by trial number.
+        shown_fields: of each family, what tells its architectures apart.
+    """
+
+    snapshot: StudySnapshot
+    front: tuple[TrialRecord, ...]
+    basis: LatencyBasis
+    families: tuple[str, ...]
+    roles: Mapping[int, str]
+    shown_fields: Mapping[str, frozenset[str]]
+
+    @property
+    def completed(self) -> tuple[TrialRecord, ...]:
+        return tuple(record for record in self.snapshot.records if record.state is TrialState.COMPLETED)
+
+    @property
+    def front_numbers(self) -> frozenset[int]:
+        return frozenset(record.number for record in self.front)
+
+    def style(self, record: TrialRecord) -> int:
+        return self.families.index(record.family) % NUM_STYLES
+
+    def value(self, record: TrialRecord, name: str) -> float:
+        """A figure as the front compares it."""
+        return figure(record, name, self.basis)
+
+    def architecture(self, record: TrialRecord) -> str:
+        return wording.architecture(record.architecture, self.shown_fields[record.family])
+
+
+def view_of(snapshot: StudySnapshot) -> StudyView:
+    """Derives what a report shows."""
+    by_family: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for record in snapshot.records:
+        by_family[record.family].append(record.architecture)
+    members = front(snapshot.records, snapshot.objectives, snapshot.constraints)
+    return StudyView(
+        snapshot=snapshot,
+        front=members,
+        basis=latency_basis(snapshot.records, snapshot.objectives, snapshot.constraints),
+        families=tuple(sorted(by_family)),
+        roles=_roles(snapshot) if members else {},
+        shown_fields={family: wording.fields_that_differ(all_of_it) for family, all_of_it in by_family.items()},
+    )
+
+
+def thinned(items: Sequence[Item], limit: int) -> list[Item]:
+    """At most so many of the items, evenly spaced."""
+    if len(items) <= limit:
+        return list(items)
+    return [items[index * len(items) // limit] for index in range(limit)]
+
+
+def _roles(snapshot: StudySnapshot) -> dict[int, str]:
+    roles: dict[int, list[str]] = defaultdict(list)
+    for policy, role in _ROLES.items():
+        chosen = best(snapshot.records, snapshot.objectives, snapshot.constraints, policy)
+        roles[chosen.record.number].append(role)
+    return {number: ", ".join(names) for number, names in roles.items()}
+
+

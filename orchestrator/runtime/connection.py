@@ -1,0 +1,84 @@
+"""Joining or starting Ray: quietly, with a token, and never a cluster that nobody named."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import Any
+
+from orchestrator.errors import ArchfrontError, BadInputError
+from orchestrator.runtime.layout import NodeResources
+
+CONNECT_TIMEOUT_S = 10
+
+# What Ray reads when it is imported or started. A user's own settings win.
+ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # signals are the study's own: it checkpoints first
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # results carry messages, not metrics
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's snapshots are never read
+    "TUNE_RESULT_BUFFER_LENGTH": "1",  # a decision belongs to the report that caused it
+    "TUNE_WARN_THRESHOLD_S": "5",
+}
+
+
+def prepare_environment() -> None:
+    """Sets what Ray reads at import; call it before the first import of Ray."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"ray\..*")
+
+
+def address_of(given: str | None) -> str:
+    """``--address``, else ``$RAY_ADDRESS``, else a Ray of this study's own."""
+    return given or os.environ.get("RAY_ADDRESS") or "local"
+
+
+def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]:
+    """Starts or joins Ray and returns its nodes.
+
+    Raises:
+        BadInputError: no Ray answers at the address.
+    """
+    import ray
+
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+    if address == "local":
+        # The nodes of a study of its own listen on loopback and are gone with it: it needs no dashboard.
+        options |= {"include_dashboard": False, "num_cpus": num_cpus, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        if address == "local":
+            raise ArchfrontError(f"Ray can't be started: {error}") from error
+        raise BadInputError(
+            f"cannot reach Ray at {address}: {str(error).splitlines()[0]}",
+            hint="start it with `ray start --head`, correct --address or $RAY_ADDRESS, or leave both out",
+        ) from error
+    return [
+        NodeResources(
+            name=node["NodeManagerHostname"],
+            num_cpus=node["Resources"].get("CPU", 0.0),
+            num_gpus=node["Resources"].get("GPU", 0.0),
+        )
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def disconnect() -> None:
+    """Ends Ray where this process started it; leaves a cluster alone."""
+    import ray
+
+    ray.shutdown()

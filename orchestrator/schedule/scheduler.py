@@ -1,0 +1,41 @@
+"""The referee behind Ray Tune's interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from orchestrator.schedule.referee import Referee
+from orchestrator.store.messages import from_tune
+
+
+class StudyScheduler(FIFOScheduler):
+    """Tune calls ``on_trial_result`` before anything else: here a report and its decision become one transaction.
+
+    Tune pickles its scheduler into snapshots that are never read back: what is pickled is an empty shell.
+    """
+
+    def __init__(self, referee: Referee | None = None) -> None:
+        super().__init__()
+        self._referee = referee
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        assert self._referee is not None
+        message = from_tune(result)
+        if message is None or self._referee.receive(message):
+            return TrialScheduler.CONTINUE
+        return TrialScheduler.STOP
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        assert self._referee is not None
+        error = trial.get_error() if hasattr(trial, "get_error") else None
+        self._referee.lose(trial.config["trial"], trial.config["token"], _first_line(error))
+
+    def __reduce__(self) -> tuple[type[StudyScheduler], tuple[()]]:
+        return (StudyScheduler, ())
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().splitlines()[0][:200] if error else "its process ended"

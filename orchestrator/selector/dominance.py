@@ -1,0 +1,155 @@
+"""Which trials stand on the front, who dominates the others, and whether latency is compared as measured or predicted.
+
+Only finalists are measured, and a measured latency is never compared with a predicted one. The front is taken by
+predicted latency first. Where every member of that front was measured, under the same conditions, confirm has done its
+work: the front is that of the measured trials, by what was measured. Otherwise (before confirm, within it, after an
+extension that found something new) the front is provisional and all trials are compared by prediction. So a trial that
+confirm has not come to yet is never hidden by those that it has. A limit is checked by the best that is known of a
+trial: measured where it was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator import pareto
+from orchestrator.objectives import ACCURACY, LATENCY_MS, Constraint, Objective
+from orchestrator.records import TrialRecord, TrialState
+
+
+class LatencyBasis(StrEnum):
+    """What stands for latency where trials are compared."""
+
+    MEASURED = "measured"
+    PREDICTED = "predicted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Domination:
+    """A trial that dominates another one.
+
+    Attributes:
+        margins: by how much it is better in each objective, in the objective's unit; never below 0.
+        text: the same in words, costs in per cent.
+    """
+
+    record: TrialRecord
+    margins: Mapping[str, float]
+    text: str
+
+
+def front(
+    records: Iterable[TrialRecord], objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+) -> tuple[TrialRecord, ...]:
+    """COMPLETED trials inside the constraints that no other such trial dominates, most accurate first."""
+    field, basis = _comparable(records, objectives, constraints)
+    members = _non_dominated(field, objectives, basis)
+    return tuple(sorted(members, key=lambda record: order_of(record, basis)))
+
+
+def latency_basis(
+    records: Iterable[TrialRecord], objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+) -> LatencyBasis:
+    """Whether ``front`` of the same arguments compares measured or predicted latency."""
+    return _comparable(records, objectives, constraints)[1]
+
+
+def dominators(
+    record: TrialRecord,
+    records: Iterable[TrialRecord],
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint] = (),
+) -> tuple[Domination, ...]:
+    """The feasible trials that dominate a COMPLETED one, most accurate first; none for a member of the front.
+
+    Raises:
+        ValueError: the trial is not COMPLETED, and so can't be compared.
+    """
+    everyone = tuple(records)
+    field, basis = _comparable(everyone, objectives, constraints)
+    if all(other.number != record.number for other in field):
+        field, basis = _eligible(everyone, constraints), LatencyBasis.PREDICTED
+    point = _point(record, objectives, basis)
+    better = [other for other in field if pareto.dominates(_point(other, objectives, basis), point)]
+    better.sort(key=lambda other: order_of(other, basis))
+    return tuple(_domination(other, record, objectives, basis) for other in better)
+
+
+def is_feasible(record: TrialRecord, constraints: Iterable[Constraint]) -> bool:
+    """Whether a COMPLETED trial is inside every constraint."""
+    return all(constraint.violation(record.value(constraint.name)) <= 0 for constraint in constraints)
+
+
+def figure(record: TrialRecord, name: str, basis: LatencyBasis) -> float:
+    """A figure of a trial, with latency as the basis says."""
+    if name == LATENCY_MS and basis is LatencyBasis.PREDICTED:
+        return record.predicted_latency_ms
+    return record.value(name)
+
+
+def order_of(record: TrialRecord, basis: LatencyBasis) -> tuple[float, ...]:
+    """Sorts the most accurate first, then the smaller, then the faster, then the earlier trial."""
+    return -record.value(ACCURACY), record.num_parameters, figure(record, LATENCY_MS, basis), record.number
+
+
+def compare(record: TrialRecord, other: TrialRecord, objectives: Iterable[Objective], basis: LatencyBasis) -> str:
+    """How ``record`` differs from ``other``: ``accuracy 0.0021 higher, num_parameters 31 % lower, macs equal``."""
+    names = [objective.name for objective in objectives]
+    return ", ".join(
+        f"{name} {difference(name, figure(record, name, basis), figure(other, name, basis))}" for name in names
+    )
+
+
+def difference(name: str, value: float, other: float) -> str:
+    """By how much a figure is above or below another: accuracies in their unit, costs in per cent."""
+    if value == other:
+        return "equal"
+    gap = abs(value - other)
+    size = f"{gap:.2g}" if name == ACCURACY or other == 0 else percent(gap / abs(other))
+    return f"{size} {'higher' if value > other else 'lower'}"
+
+
+def percent(share: float) -> str:
+    """Three digits, whole above 100: ``0.412 %``, ``31.4 %``, ``1,860 %``."""
+    return f"{100 * share:,.0f} %" if share >= 1 else f"{100 * share:.3g} %"
+
+
+def _domination(
+    better: TrialRecord, worse: TrialRecord, objectives: Sequence[Objective], basis: LatencyBasis
+) -> Domination:
+    pairs = zip(objectives, _point(worse, objectives, basis), _point(better, objectives, basis), strict=True)
+    margins = {objective.name: above - below for objective, above, below in pairs}
+    return Domination(record=better, margins=margins, text=compare(better, worse, objectives, basis))
+
+
+def _comparable(
+    records: Iterable[TrialRecord], objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> tuple[list[TrialRecord], LatencyBasis]:
+    """The trials that can be compared with each other, and by which latency."""
+    eligible = _eligible(records, constraints)
+    provisional = _non_dominated(eligible, objectives, LatencyBasis.PREDICTED)
+    conditions = {record.latency.conditions if record.latency is not None else None for record in provisional}
+    if len(conditions) != 1 or None in conditions:
+        return eligible, LatencyBasis.PREDICTED
+    measured = [record for record in eligible if record.latency is not None and record.latency.conditions in conditions]
+    return measured, LatencyBasis.MEASURED
+
+
+def _eligible(records: Iterable[TrialRecord], constraints: Sequence[Constraint]) -> list[TrialRecord]:
+    return [record for record in records if record.state is TrialState.COMPLETED and is_feasible(record, constraints)]
+
+
+def _non_dominated(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective], basis: LatencyBasis
+) -> list[TrialRecord]:
+    if not records:
+        return []
+    mask = pareto.non_dominated([_point(record, objectives, basis) for record in records])
+    return [record for record, is_member in zip(records, mask, strict=True) if is_member]
+
+
+def _point(record: TrialRecord, objectives: Sequence[Objective], basis: LatencyBasis) -> list[float]:
+    """The trial's objectives, all to be minimised."""
+    return [objective.direction.sign * figure(record, objective.name, basis) for objective in objectives]

@@ -1,0 +1,95 @@
+"""What tracking is told of each change of the store, written in the same transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.records import EpochReport, TrialRecord
+from orchestrator.tracking.events import (
+    ArtifactWritten,
+    EpochReported,
+    Event,
+    FrontChanged,
+    StudyEnd,
+    StudyEnded,
+    StudyStarted,
+    TrialEnded,
+    TrialStarted,
+)
+
+Announcement = tuple[str, Mapping[str, Any]]
+"""Kind and payload of one row of the outbox."""
+
+_NOT_PARAMETERS = {"schema_version", "family"}
+
+
+def study_started(*, name: str, frozen: Mapping[str, Any], provenance: Mapping[str, str]) -> Announcement:
+    params = {table: values for table, values in frozen.items() if isinstance(values, Mapping)}
+    return _row(StudyStarted(timestamp_ms=_now_ms(), name=name, params=params, tags=dict(provenance)))
+
+
+def trial_started(record: TrialRecord) -> Announcement:
+    params = {name: value for name, value in record.architecture.items() if name not in _NOT_PARAMETERS}
+    metrics = {
+        "num_parameters": float(record.num_parameters),
+        "macs": float(record.macs),
+        "predicted_latency_ms": record.predicted_latency_ms,
+    }
+    return _row(
+        TrialStarted(
+            timestamp_ms=_now_ms(),
+            number=record.number,
+            family=record.family,
+            architecture_id=record.architecture_id,
+            params=params,
+            metrics=metrics,
+        )
+    )
+
+
+def epoch_reported(number: int, report: EpochReport) -> Announcement:
+    metrics = {name: value for name, value in asdict(report).items() if name != "epoch"}
+    return _row(EpochReported(timestamp_ms=_now_ms(), number=number, epoch=report.epoch, metrics=metrics))
+
+
+def trial_ended(record: TrialRecord) -> Announcement:
+    metrics = {
+        "accuracy": record.accuracy,
+        "loss": record.loss,
+        "latency_ms": record.latency.median_ms if record.latency else None,
+        "test_accuracy": record.test_accuracy,
+        "wall_time_s": record.wall_time_s,
+    }
+    return _row(
+        TrialEnded(
+            timestamp_ms=_now_ms(),
+            number=record.number,
+            state=record.state,
+            cause=record.cause,
+            metrics={name: value for name, value in metrics.items() if value is not None},
+        )
+    )
+
+
+def front_changed(members: Iterable[TrialRecord], markdown: str) -> Announcement:
+    numbers = tuple(record.number for record in members)
+    return _row(FrontChanged(timestamp_ms=_now_ms(), numbers=numbers, markdown=markdown))
+
+
+def artifact_written(path: str) -> Announcement:
+    return _row(ArtifactWritten(timestamp_ms=_now_ms(), path=path))
+
+
+def study_ended(end: StudyEnd) -> Announcement:
+    return _row(StudyEnded(timestamp_ms=_now_ms(), state=end))
+
+
+def _row(event: Event) -> Announcement:
+    return event.kind, event.to_payload()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

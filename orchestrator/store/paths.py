@@ -1,0 +1,66 @@
+"""Where the files of a study lie; every path is relative to the study's directory, so that it can be moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPaths:
+    """The layout of one study directory."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "study.db"
+
+    @property
+    def frozen(self) -> Path:
+        return self.root / "study.json"
+
+    @property
+    def stop_request(self) -> Path:
+        """Exists while workers are asked to checkpoint at their next step and end."""
+        return self.root / "stop"
+
+    @property
+    def scratch(self) -> Path:
+        """Tune's own files; nothing in it is read back."""
+        return self.root / "scratch"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    def owner(self, owner_epoch: int) -> Path:
+        return self.root / "owner" / f"{owner_epoch:06d}.json"
+
+    def trial(self, number: int) -> TrialPaths:
+        return TrialPaths(self.root / "trials" / f"{number:05d}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPaths:
+    """The layout of one trial's directory; checkpoints and the model are training's own."""
+
+    root: Path
+
+    @property
+    def start(self) -> Path:
+        return self.root / "trial.json"
+
+    @property
+    def result(self) -> Path:
+        """Written by the worker, with its attempt's token."""
+        return self.root / "result.json"
+
+    @property
+    def final(self) -> Path:
+        """Written by the driver after the COMMIT of the end."""
+        return self.root / "final.json"
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"

@@ -1,0 +1,117 @@
+"""Rows of study.db as records, and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator.records import Cause, EpochReport, Latency, LatencyConditions, TrialRecord, TrialState
+from orchestrator.store.database import Database
+from search_spaces.space import Point
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """One suggestion of the sampler.
+
+    Attributes:
+        number: counted from 0 over the whole study; the sampler is re-seeded with it.
+        refusal: why it became no trial: ``duplicate``, ``infeasible`` or ``impossible``; None where it did.
+        violations: by constraint, relative to its bound; above 0 where it is broken.
+    """
+
+    number: int
+    point: Point
+    refusal: str | None = None
+    violations: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One start of a trial; results carry its token, so that an older attempt's are told apart."""
+
+    trial: int
+    number: int
+    token: str
+
+
+def read_records(database: Database) -> dict[int, TrialRecord]:
+    """All trials by number, with their reports."""
+    reports: dict[int, list[EpochReport]] = {}
+    for row in database.rows("SELECT * FROM report ORDER BY trial, epoch"):
+        reports.setdefault(row["trial"], []).append(_report(row))
+    attempts = {
+        row["trial"]: row["n"] for row in database.rows("SELECT trial, count(*) AS n FROM attempt GROUP BY trial")
+    }
+    return {
+        row["number"]: _record(
+            row, reports=tuple(reports.get(row["number"], ())), num_attempts=attempts.get(row["number"], 0)
+        )
+        for row in database.rows("SELECT * FROM trial ORDER BY number")
+    }
+
+
+def read_asks(database: Database) -> list[Ask]:
+    """All suggestions in the order they were made."""
+    return [
+        Ask(
+            number=row["number"],
+            point=Point(family=row["family"], values=_untupled(json.loads(row["point"]))),
+            refusal=row["refusal"],
+            violations=json.loads(row["violations"]),
+        )
+        for row in database.rows("SELECT * FROM ask ORDER BY number")
+    ]
+
+
+def latency_to_json(latency: Latency) -> str:
+    return json.dumps(asdict(latency))
+
+
+def _latency(text: str | None) -> Latency | None:
+    if text is None:
+        return None
+    fields: dict[str, Any] = json.loads(text)
+    conditions = dict(fields.pop("conditions"))
+    conditions["input_shape"] = tuple(conditions["input_shape"])
+    return Latency(conditions=LatencyConditions(**conditions), **fields)
+
+
+def _report(row: sqlite3.Row) -> EpochReport:
+    return EpochReport(
+        epoch=row["epoch"],
+        accuracy=row["accuracy"],
+        loss=row["loss"],
+        train_loss=row["train_loss"],
+        wall_time_s=row["wall_time_s"],
+    )
+
+
+def _record(row: sqlite3.Row, *, reports: tuple[EpochReport, ...], num_attempts: int) -> TrialRecord:
+    return TrialRecord(
+        number=row["number"],
+        state=TrialState(row["state"]),
+        family=row["family"],
+        architecture=json.loads(row["architecture"]),
+        architecture_id=row["architecture_id"],
+        num_parameters=row["num_parameters"],
+        macs=row["macs"],
+        predicted_latency_ms=row["predicted_latency_ms"],
+        cause=Cause(row["cause"]) if row["cause"] else None,
+        message=row["message"],
+        num_attempts=num_attempts,
+        wall_time_s=row["wall_time_s"],
+        accuracy=row["accuracy"],
+        loss=row["loss"],
+        reports=reports,
+        latency=_latency(row["latency"]),
+        test_accuracy=row["test_accuracy"],
+    )
+
+
+def _untupled(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples: choices such as ``block_config`` come back as lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,0 +1,96 @@
+"""The tables of study.db."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.errors import StudyError
+
+SCHEMA_VERSION = 1
+
+TABLES = """
+CREATE TABLE study (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    schema_version INTEGER NOT NULL,
+    study_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    frozen TEXT NOT NULL,
+    frozen_hash TEXT NOT NULL,
+    constants TEXT NOT NULL DEFAULT '{}',  -- measured once before the first ask: predictor, data set, provenance
+    wall_time_s REAL NOT NULL DEFAULT 0,   -- over all sessions
+    owner_epoch INTEGER NOT NULL DEFAULT 0,
+    owner TEXT                             -- NULL while no driver holds the study
+) STRICT;
+
+CREATE TABLE ask (                         -- every suggestion, accepted or refused
+    number INTEGER PRIMARY KEY,
+    family TEXT NOT NULL,
+    point TEXT NOT NULL,                   -- the axes' values
+    refusal TEXT,                          -- NULL where it became a trial
+    violations TEXT NOT NULL DEFAULT '{}'  -- by constraint, above 0 where it is broken
+) STRICT;
+
+CREATE TABLE trial (
+    number INTEGER PRIMARY KEY,
+    ask INTEGER NOT NULL UNIQUE REFERENCES ask (number),
+    family TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    architecture_id TEXT NOT NULL UNIQUE,
+    num_parameters INTEGER NOT NULL,
+    macs INTEGER NOT NULL,
+    predicted_latency_ms REAL NOT NULL,
+    state TEXT NOT NULL,
+    cause TEXT,
+    message TEXT NOT NULL DEFAULT '',
+    accuracy REAL,
+    loss REAL,
+    wall_time_s REAL NOT NULL DEFAULT 0,
+    latency TEXT,
+    test_accuracy REAL
+) STRICT;
+
+CREATE TABLE attempt (
+    trial INTEGER NOT NULL REFERENCES trial (number),
+    number INTEGER NOT NULL,
+    token TEXT NOT NULL UNIQUE,
+    owner_epoch INTEGER NOT NULL,
+    ended TEXT,                            -- NULL while it runs; else how it ended
+    PRIMARY KEY (trial, number)
+) STRICT;
+
+CREATE TABLE report (
+    trial INTEGER NOT NULL REFERENCES trial (number),
+    epoch INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    accuracy REAL NOT NULL,
+    loss REAL NOT NULL,
+    train_loss REAL NOT NULL,
+    wall_time_s REAL NOT NULL,
+    PRIMARY KEY (trial, epoch)
+) STRICT;
+
+CREATE TABLE event (                       -- append-only: what was decided, and the last event it was decided on
+    seq INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    owner_epoch INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    trial INTEGER,
+    detail TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE outbox (                      -- what tracking has not acknowledged yet
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL
+) STRICT;
+"""
+
+
+def check_schema(root: Path, version: int) -> None:
+    """Refuses what a newer version wrote, before anything of it is read."""
+    if version > SCHEMA_VERSION:
+        raise StudyError(
+            f"{root}: written by a newer archfront (schema {version}, this one reads {SCHEMA_VERSION})",
+            hint="upgrade archfront",
+        )

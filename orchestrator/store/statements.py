@@ -1,0 +1,117 @@
+"""The writes that several methods of the store share, and the second copy of each end."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.records import EpochReport, TrialRecord
+from orchestrator.storage import write_json
+from orchestrator.store.announcements import Announcement
+from orchestrator.store.paths import StudyPaths
+from orchestrator.store.rows import Ask, Attempt, latency_to_json
+
+
+def insert_ask(connection: sqlite3.Connection, ask: Ask) -> None:
+    connection.execute(
+        "INSERT INTO ask VALUES (?, ?, ?, ?, ?)",
+        (ask.number, ask.point.family, json.dumps(ask.point.values), ask.refusal, json.dumps(ask.violations)),
+    )
+
+
+def insert_attempt(connection: sqlite3.Connection, attempt: Attempt, *, owner_epoch: int) -> None:
+    connection.execute(
+        "INSERT INTO attempt VALUES (?, ?, ?, ?, NULL)", (attempt.trial, attempt.number, attempt.token, owner_epoch)
+    )
+
+
+def insert_announcements(connection: sqlite3.Connection, announcements: Sequence[Announcement]) -> None:
+    rows = [(kind, json.dumps(payload)) for kind, payload in announcements]
+    connection.executemany("INSERT INTO outbox (kind, payload) VALUES (?, ?)", rows)
+
+
+def replace_report(connection: sqlite3.Connection, trial: int, report: EpochReport, *, attempt: int) -> None:
+    """A later attempt that redoes an epoch replaces what an earlier one said of it, and of all after it."""
+    connection.execute("DELETE FROM report WHERE trial = ? AND epoch >= ?", (trial, report.epoch))
+    connection.execute(
+        "INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (trial, report.epoch, attempt, report.accuracy, report.loss, report.train_loss, report.wall_time_s),
+    )
+
+
+def insert_event(
+    connection: sqlite3.Connection, kind: str, *, trial: int | None, owner_epoch: int, detail: Mapping[str, Any]
+) -> int:
+    """Appends an event; the one before it is the last that its decision saw, because one thread decides."""
+    cursor = connection.execute(
+        "INSERT INTO event (at, owner_epoch, kind, trial, detail) VALUES (?, ?, ?, ?, ?)",
+        (datetime.now(UTC).isoformat(timespec="milliseconds"), owner_epoch, kind, trial, json.dumps(detail)),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) -> None:
+    connection.execute(
+        "INSERT INTO trial (number, ask, family, architecture, architecture_id, num_parameters, macs, predicted_latency_ms, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            record.number,
+            ask.number,
+            record.family,
+            json.dumps(record.architecture),
+            record.architecture_id,
+            record.num_parameters,
+            record.macs,
+            record.predicted_latency_ms,
+            record.state,
+        ),
+    )
+
+
+def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
+    connection.execute(
+        "UPDATE trial SET state = ?, cause = ?, message = ?, accuracy = ?, loss = ?, wall_time_s = ?, latency = ?, test_accuracy = ?"
+        " WHERE number = ?",
+        (
+            record.state,
+            record.cause,
+            record.message,
+            record.accuracy,
+            record.loss,
+            record.wall_time_s,
+            latency_to_json(record.latency) if record.latency else None,
+            record.test_accuracy,
+            record.number,
+        ),
+    )
+
+
+def end_running_attempt(connection: sqlite3.Connection, trial: int, how: str) -> None:
+    connection.execute("UPDATE attempt SET ended = ? WHERE trial = ? AND ended IS NULL", (how, trial))
+
+
+def write_final(paths: StudyPaths, record: TrialRecord, *, token: str, event: int) -> None:
+    """The second copy of an end, from which a lost study.db can be rebuilt."""
+    write_json(
+        paths.trial(record.number).final,
+        {
+            "number": record.number,
+            "state": record.state,
+            "cause": record.cause,
+            "message": record.message,
+            "attempt": record.num_attempts,
+            "token": token,
+            "event": event,
+            "accuracy": record.accuracy,
+            "loss": record.loss,
+            "test_accuracy": record.test_accuracy,
+            "latency": asdict(record.latency) if record.latency else None,
+            "reports": [asdict(report) for report in record.reports],
+            "wall_time_s": record.wall_time_s,
+        },
+    )

@@ -1,0 +1,243 @@
+"""The study store: the one truth of a study. Everything is committed before it is acknowledged."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from orchestrator.errors import StudyError
+from orchestrator.records import EpochReport, Latency, StudySnapshot, TrialRecord, TrialState
+from orchestrator.storage import write_json
+from orchestrator.store.announcements import Announcement, epoch_reported, trial_ended, trial_started
+from orchestrator.store.database import Database
+from orchestrator.store.messages import WorkerResult, read_result
+from orchestrator.store.outbox import OutboxEntry
+from orchestrator.store.paths import StudyPaths
+from orchestrator.store.rows import Ask, Attempt, read_asks, read_records
+from orchestrator.store.snapshot import snapshot_of
+from orchestrator.store.statements import (
+    end_running_attempt,
+    insert_announcements,
+    insert_ask,
+    insert_attempt,
+    insert_event,
+    insert_trial,
+    replace_report,
+    update_trial,
+    write_final,
+)
+
+
+class StudyStore:
+    """A study that this process owns: reads come from memory, writes are transactions.
+
+    Records are replaced, never changed; ``records`` may be read from any thread.
+    """
+
+    def __init__(self, paths: StudyPaths, database: Database) -> None:
+        self.paths = paths
+        self._database = database
+        self.records: dict[int, TrialRecord] = read_records(database)
+        self.asks: list[Ask] = read_asks(database)
+        row = database.rows("SELECT * FROM study")[0]
+        self.study_id: str = row["study_id"]
+        self.name: str = row["name"]
+        self.frozen: dict[str, Any] = json.loads(row["frozen"])
+        self.constants: dict[str, Any] = json.loads(row["constants"])
+        self.wall_time_s: float = row["wall_time_s"]
+        rows = database.rows("SELECT number, ask FROM trial")
+        self.ask_of: dict[int, int] = {row["number"]: row["ask"] for row in rows}
+        self._live: set[int] = set()
+        self._num_left: int | None = None
+        attempts = database.rows("SELECT trial, token FROM attempt ORDER BY trial, number")
+        self._tokens: dict[int, str] = {attempt["trial"]: attempt["token"] for attempt in attempts}
+
+    @property
+    def owner_epoch(self) -> int:
+        return self._database.owner_epoch
+
+    def set_constants(self, constants: Mapping[str, Any]) -> None:
+        """Freezes what was measured before the first ask; it is measured once in the life of a study."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE study SET constants = ?", (json.dumps(constants),))
+            self._log(connection, "constants_frozen", None, {})
+        self.constants = dict(constants)
+
+    def refuse(self, ask: Ask) -> None:
+        """Records a suggestion that becomes no trial; it costs no budget and teaches the sampler."""
+        assert ask.refusal is not None
+        with self._database.transaction() as connection:
+            insert_ask(connection, ask)
+            self._log(connection, "ask_refused", None, {"ask": ask.number, "reason": ask.refusal})
+        self.asks.append(ask)
+
+    def start(self, ask: Ask, record: TrialRecord) -> Attempt:
+        """Records a new trial and its first attempt, then writes ``trial.json``."""
+        attempt = Attempt(trial=record.number, number=1, token=secrets.token_hex(8))
+        with self._database.transaction() as connection:
+            insert_ask(connection, ask)
+            insert_trial(connection, ask, record)
+            insert_attempt(connection, attempt, owner_epoch=self.owner_epoch)
+            insert_announcements(connection, [trial_started(record)])
+            self._log(connection, "trial_started", record.number, {"ask": ask.number, "token": attempt.token})
+        self.asks.append(ask)
+        self.ask_of[record.number] = ask.number
+        self._begin(replace(record, num_attempts=1), attempt)
+        write_json(self.paths.trial(record.number).start, {"number": record.number, "ask": asdict(ask)})
+        return attempt
+
+    def restart(self, trial: int) -> Attempt:
+        """Commits the next attempt of a trial whose workers are gone; results of older attempts are void."""
+        record = self.records[trial]
+        attempt = Attempt(trial=trial, number=record.num_attempts + 1, token=secrets.token_hex(8))
+        with self._database.transaction() as connection:
+            end_running_attempt(connection, trial, "driver_died")
+            insert_attempt(connection, attempt, owner_epoch=self.owner_epoch)
+            self._log(connection, "trial_restarted", trial, {"attempt": attempt.number, "token": attempt.token})
+        self._begin(replace(record, num_attempts=attempt.number), attempt)
+        return attempt
+
+    def is_current(self, trial: int, token: str) -> bool:
+        """Whether a message comes from the newest attempt of a trial that still runs."""
+        return trial in self.records and not self.records[trial].state.is_end and self._tokens[trial] == token
+
+    def end_attempt(self, trial: int, how: str) -> None:
+        """Notes that an attempt is over while its trial goes on later (``interrupted`` or ``worker_died``)."""
+        with self._database.transaction() as connection:
+            end_running_attempt(connection, trial, how)
+            self._log(connection, "attempt_ended", trial, {"how": how})
+        self._live.discard(trial)
+
+    def report(self, trial: int, report: EpochReport, *, prune: str | None, decision: Mapping[str, Any]) -> None:
+        """Records an epoch together with what the scheduler decided on it: one transaction.
+
+        Args:
+            prune: why the trial is PRUNED; None where it goes on.
+            decision: the figures that decided, for the event log.
+        """
+        record = self.records[trial]
+        reports = (*(earlier for earlier in record.reports if earlier.epoch < report.epoch), report)
+        changed = replace(record, reports=reports, wall_time_s=report.wall_time_s)
+        with self._database.transaction() as connection:
+            replace_report(connection, trial, report, attempt=record.num_attempts)
+            update_trial(connection, changed)
+            insert_announcements(connection, [epoch_reported(trial, report)])
+            self._log(connection, "epoch_reported", trial, {"epoch": report.epoch, **decision})
+            if prune is not None:
+                changed = replace(changed, state=TrialState.PRUNED, message=prune)
+                event = self._end(connection, changed, kind="trial_ended")
+        if prune is None:
+            self.records[trial] = changed
+        else:
+            self._after_end(changed, event)
+
+    def end(self, changed: TrialRecord) -> None:
+        """Commits the end of a trial, then writes ``final.json``."""
+        with self._database.transaction() as connection:
+            event = self._end(connection, changed, kind="trial_ended")
+        self._after_end(changed, event)
+
+    def score(self, trial: int, *, latency: Latency | None = None, test_accuracy: float | None = None) -> None:
+        """Adds what confirm measured to a COMPLETED trial; what is None stays as it is."""
+        record = self.records[trial]
+        changed = replace(
+            record,
+            latency=latency if latency is not None else record.latency,
+            test_accuracy=test_accuracy if test_accuracy is not None else record.test_accuracy,
+        )
+        with self._database.transaction() as connection:
+            event = self._end(connection, changed, kind="trial_confirmed")
+        self._after_end(changed, event)
+
+    def lost_trials(self) -> list[int]:
+        """Trials that are RUNNING while nobody works on them: interrupted, or their workers or driver died."""
+        running = (number for number, record in self.records.items() if record.state is TrialState.RUNNING)
+        return sorted(number for number in running if number not in self._live)
+
+    @property
+    def num_live(self) -> int:
+        """Trials that workers of this session have in hand."""
+        return len(self._live)
+
+    def num_deaths(self, trial: int) -> int:
+        """How many attempts of a trial ended with the death of their workers."""
+        sql = "SELECT count(*) AS n FROM attempt WHERE trial = ? AND ended = 'worker_died'"
+        return int(self._database.rows(sql, trial)[0]["n"])
+
+    def unheard_results(self) -> list[tuple[int, WorkerResult]]:
+        """Results on disk of trials that are still RUNNING here, written by their newest attempt."""
+        found = []
+        for number in self.lost_trials():
+            result = read_result(self.paths.trial(number).result, token=self._tokens[number])
+            if result is not None:
+                found.append((number, result))
+        return found
+
+    def snapshot(self) -> StudySnapshot:
+        """The study as one value."""
+        return snapshot_of(self._database, tuple(self.records.values()))
+
+    def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Queues rows for tracking that belong to no change of a trial."""
+        with self._database.transaction() as connection:
+            insert_announcements(connection, announcements)
+
+    def pending(self, limit: int) -> list[OutboxEntry]:
+        """The oldest rows that tracking has not acknowledged."""
+        rows = self._database.rows("SELECT * FROM outbox ORDER BY seq LIMIT ?", limit)
+        return [OutboxEntry(seq=row["seq"], kind=row["kind"], payload=json.loads(row["payload"])) for row in rows]
+
+    def acknowledge(self, seqs: Sequence[int]) -> None:
+        """Drops rows that tracking has; sending one twice is harmless, so this may come late."""
+        with self._database.transaction() as connection:
+            connection.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
+
+    @property
+    def num_unacknowledged(self) -> int:
+        """Rows that tracking has not acknowledged; after ``close``, those that were left."""
+        with self._database.lock:
+            if self._num_left is None:
+                return int(self._database.rows("SELECT count(*) AS n FROM outbox")[0]["n"])
+            return self._num_left
+
+    def add_wall_time(self, seconds: float) -> None:
+        """Counts a session's time into the study's."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE study SET wall_time_s = wall_time_s + ?", (seconds,))
+        self.wall_time_s += seconds
+
+    def close(self) -> None:
+        """Gives the study back, so that the next driver need not ask whether this one is alive."""
+        with self._database.lock:
+            self._num_left = self.num_unacknowledged
+            try:
+                with self._database.transaction() as connection:
+                    connection.execute("UPDATE study SET owner = NULL")
+            except StudyError:
+                pass  # deposed: the owner that stands there is somebody else's
+            finally:
+                self._database.close()
+
+    def _log(self, connection: sqlite3.Connection, kind: str, trial: int | None, detail: Mapping[str, Any]) -> int:
+        return insert_event(connection, kind, trial=trial, owner_epoch=self.owner_epoch, detail=detail)
+
+    def _begin(self, record: TrialRecord, attempt: Attempt) -> None:
+        self.records[record.number] = record
+        self._tokens[record.number] = attempt.token
+        self._live.add(record.number)
+
+    def _end(self, connection: sqlite3.Connection, record: TrialRecord, *, kind: str) -> int:
+        assert record.state.is_end
+        update_trial(connection, record)
+        end_running_attempt(connection, record.number, record.state.value.lower())
+        insert_announcements(connection, [trial_ended(record)])
+        return self._log(connection, kind, record.number, {"state": record.state, "cause": record.cause})
+
+    def _after_end(self, record: TrialRecord, event: int) -> None:
+        self.records[record.number] = record
+        self._live.discard(record.number)
+        write_final(self.paths, record, token=self._tokens[record.number], event=event)

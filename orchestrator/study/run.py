@@ -1,0 +1,255 @@
+"""A study from its config to its confirmed front; the same call again resumes or extends it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator import results
+from orchestrator.config.settings import SearchConfig
+from orchestrator.confirm import confirm, finalists
+from orchestrator.errors import ArchfrontError, InterruptedStudyError, NothingFeasibleError
+from orchestrator.measure.laboratory import Laboratory
+from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.records import TrialState
+from orchestrator.report import render, to_markdown
+from orchestrator.runtime import connection, layout
+from orchestrator.schedule.referee import Referee
+from orchestrator.schedule.rungs import rung_judge
+from orchestrator.selector import front
+from orchestrator.store.announcements import artifact_written, front_changed, study_ended, study_started
+from orchestrator.store.store import StudyStore
+from orchestrator.study import preparation
+from orchestrator.study.interruption import Interruption
+from orchestrator.study.search import run_trials
+from orchestrator.suggest.proposals import Proposals
+from orchestrator.suggest.sampler import OptunaSampler
+from orchestrator.tracking.address import resolve_uri
+from orchestrator.tracking.events import StudyEnd
+from orchestrator.tracking.tracker import Tracker
+from orchestrator.training.attempt import StudyWork
+
+FLUSH_S = 20.0
+"""How long the end waits for tracking; what is left then is sent by the next session."""
+
+
+class Phase(Protocol):
+    """What the display hears of a study; every call returns at once."""
+
+    def on_phase(self, text: str) -> None: ...
+
+    def on_layout(self, layout: layout.Layout) -> None: ...
+
+    def on_open(self, store: StudyStore, tracker: Tracker | None) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """What belongs to a run and not to its study."""
+
+    root: Path
+    address: str | None = None
+    takeover: bool = False
+
+
+def run(config: SearchConfig, options: RunOptions, display: Phase) -> Path:
+    """Runs a study to its end and returns its directory.
+
+    Raises:
+        InterruptedStudyError: it was stopped, and goes on when it is run again.
+        NothingFeasibleError: no architecture met the constraints.
+        BadInputError: the resources can't be had, or the directory holds another study.
+    """
+    local = connection.address_of(options.address) == "local"
+    if local:
+        layout.plan(config.resources, [layout.this_machine()])  # refused in milliseconds, before anything is started
+    with _opened(config, options) as store, _tracked(store, config, options) as tracker:
+        display.on_open(store, tracker)
+        interruption = Interruption(store.paths)
+        with interruption.handling_signals(), _session(store):
+            _run(store, config, options, interruption, display)
+        display.on_phase("tracking")
+        if tracker is not None:
+            tracker.flush(FLUSH_S)
+    return options.root
+
+
+def _run(
+    store: StudyStore, config: SearchConfig, options: RunOptions, interruption: Interruption, display: Phase
+) -> None:
+    with Laboratory.start(config.latency, config.task) as laboratory:
+        predictor = preparation.frozen_predictor(store)
+        if predictor is None:
+            laboratory.prepare(preparation.references_of(config))
+        display.on_phase("starting Ray")
+        connection.prepare_environment()
+        nodes = connection.connect(connection.address_of(options.address))
+        try:
+            plan = layout.plan(config.resources, nodes)
+            display.on_layout(plan)
+            if predictor is None:
+                display.on_phase("calibrating latency")
+                predictor = preparation.calibrate(store, laboratory, config)
+                store.announce(
+                    [study_started(name=store.name, frozen=store.frozen, provenance=store.constants["provenance"])]
+                )
+            preparation.check_latency_is_reachable(config, predictor)
+            display.on_phase("searching")
+            _search(store, config, plan, predictor, interruption)
+            display.on_phase("confirming the front")
+            confirm(store, config, laboratory, finalists(store, config, predictor))
+        finally:
+            connection.disconnect()
+    display.on_phase("writing the report")
+    _publish(store)
+
+
+def _search(
+    store: StudyStore,
+    config: SearchConfig,
+    plan: layout.Layout,
+    predictor: LatencyPredictor,
+    interruption: Interruption,
+) -> None:
+    proposals = _proposals(store, config, predictor)
+    referee = Referee(
+        store,
+        decide=rung_judge(store, config),
+        max_attempts=config.resources.max_attempts,
+        on_end=_front_watcher(store, config),
+    )
+    referee.adopt()
+    guard = partial(_has_failed_too_often, store, config)
+    if store.lost_trials() or len(store.records) < config.budget.trials:
+        with interruption.while_trials_run():
+            run_trials(
+                store,
+                proposals,
+                referee,
+                study=_work(store, config),
+                layout=plan,
+                resources=config.resources,
+                is_stopping=lambda: interruption.is_requested or guard(),
+            )
+    if interruption.is_requested:
+        raise InterruptedStudyError("interrupted; running trials are checkpointed")
+    _check_outcome(store, config, proposals)
+
+
+def _proposals(store: StudyStore, config: SearchConfig, predictor: LatencyPredictor) -> Proposals:
+    study = config.study
+    sampler = OptunaSampler(space=config.space, objectives=config.objectives, seed=study.seed, name=study.sampler)
+    return Proposals(
+        store=store,
+        sampler=sampler,
+        space=config.space,
+        task=config.task,
+        constraints=config.constraints,
+        predict_latency_ms=lambda architecture: predictor.predict_ms(architecture, config.task.image_size),
+        num_trials=config.budget.trials,
+        seed=study.seed,
+    )
+
+
+def _front_watcher(store: StudyStore, config: SearchConfig) -> Callable[[], None]:
+    """Announces the front whenever another set of trials stands on it."""
+    last: tuple[int, ...] | None = None
+
+    def watch() -> None:
+        nonlocal last
+        snapshot = store.snapshot()
+        members = front(snapshot.records, config.objectives, config.constraints)
+        numbers = tuple(record.number for record in members)
+        if numbers != last:
+            last = numbers
+            store.announce([front_changed(members, to_markdown(snapshot))])
+
+    return watch
+
+
+def _work(store: StudyStore, config: SearchConfig) -> StudyWork:
+    return StudyWork(
+        root=store.paths.root.absolute(),
+        seed=config.study.seed,
+        owner_epoch=store.owner_epoch,
+        data=config.data,
+        recipe=config.recipe,
+        num_threads=config.resources.cpus_per_worker,
+    )
+
+
+def _has_failed_too_often(store: StudyStore, config: SearchConfig) -> bool:
+    ended = [record for record in store.records.values() if record.state.is_end]
+    failed = [record for record in ended if record.state is TrialState.FAILED]
+    return len(ended) >= 10 and len(failed) / len(ended) > config.budget.max_failed_share
+
+
+def _check_outcome(store: StudyStore, config: SearchConfig, proposals: Proposals) -> None:
+    records = store.records.values()
+    if _has_failed_too_often(store, config) or (records and all(item.state is TrialState.FAILED for item in records)):
+        failed = [record for record in records if record.state is TrialState.FAILED]
+        (cause, message), count = Counter((record.cause, record.message) for record in failed).most_common(1)[0]
+        raise ArchfrontError(
+            f"{len(failed)} of {len(records)} trials failed; the commonest cause ({count}): {cause}: {message}",
+            hint="mend the cause and give the command again; raise budget.max_failed_share to go on regardless",
+        )
+    if not records and proposals.is_exhausted:
+        limits = " and ".join(str(item) for item in config.constraints)
+        raise NothingFeasibleError(
+            f"no architecture was found with {limits}", hint="relax the constraints or widen the space"
+        )
+
+
+def _publish(store: StudyStore) -> None:
+    """The report and the tables, in the study's directory and announced to tracking."""
+    snapshot = store.snapshot()
+    store.paths.report.write_text(render(snapshot), encoding="utf-8")
+    results.write_tables(snapshot, store.paths.root)
+    names = (store.paths.report.name, "trials.csv", "trials.parquet")
+    store.announce([*(artifact_written(name) for name in names), study_ended(StudyEnd.COMPLETED)])
+
+
+@contextmanager
+def _opened(config: SearchConfig, options: RunOptions) -> Iterator[StudyStore]:
+    store = preparation.open_study(options.root, config, takeover=options.takeover)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _tracked(store: StudyStore, config: SearchConfig, options: RunOptions) -> Iterator[Tracker | None]:
+    if not config.tracking.enabled:
+        yield None
+        return
+    tracker = Tracker(
+        store,
+        uri=resolve_uri(config.tracking, options.root.parent),
+        experiment=config.tracking.experiment,
+        study_id=store.study_id,
+        directory=options.root,
+    )
+    tracker.start()
+    try:
+        yield tracker
+    finally:
+        tracker.close()
+
+
+@contextmanager
+def _session(store: StudyStore) -> Iterator[None]:
+    """Counts the session's time and removes Tune's scratch files, however it ends."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        store.add_wall_time(time.monotonic() - began)
+        shutil.rmtree(store.paths.scratch, ignore_errors=True)

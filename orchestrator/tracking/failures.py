@@ -1,0 +1,51 @@
+"""What went wrong with MLflow, as one line for the display that says what can be done."""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.errors import ArchfrontError
+from orchestrator.tracking.address import redacted
+
+MAX_LENGTH = 200
+
+_KNOWN = (
+    (r"No module named '?mlflow", "MLflow is not installed here"),
+    (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", "{place} shows a certificate that nobody here trusts: "
+     "set MLFLOW_TRACKING_SERVER_CERT_PATH to the one that signs it"),
+    (r"SSLError|SSL: |WRONG_VERSION_NUMBER", "{place} does not speak TLS as https needs it: is it an http address?"),
+    (r"\b401\b|UNAUTHENTICATED|CUSTOMER_UNAUTHORIZED", "{place} refuses the credentials: set MLFLOW_TRACKING_USERNAME "
+     "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),
+    (r"\b403\b|PERMISSION_DENIED", "{place} forbids it: this user may not write there"),
+    (r"NameResolutionError|Name or service not known|getaddrinfo|nodename nor servname", "{place}: no such host"),
+    (r"Connection refused", "{place} refuses connections: is the MLflow server running?"),
+    (r"[Tt]imed? ?out", "{place} does not answer in time"),
+    (r"Connection reset|RemoteDisconnected|Connection aborted|IncompleteRead|BrokenPipe",
+     "{place} breaks connections off"),
+    (r"too many (\d{3}) error|error code (\d{3}) != 200", "{place} answers with error {0}"),
+    (r"database is locked", "{place} is locked by another program"),
+    (r"out-of-date database schema", "{place} is of an older MLflow: run `mlflow db upgrade` on it"),
+)  # fmt: skip
+
+
+def explain(error: BaseException, uri: str) -> str:
+    """One line about an error of MLflow's client; credentials never appear in it."""
+    if isinstance(error, ArchfrontError):
+        return redacted(error.message, uri)
+    place = redacted(uri, uri)
+    words = " ".join(_chain(error))
+    for pattern, sentence in _KNOWN:
+        if match := re.search(pattern, words):
+            digits = next((group for group in match.groups() if group), "")
+            return redacted(sentence.format(digits, place=f"MLflow at {place}"), uri)
+    lines = str(error).strip().splitlines() or [""]
+    return redacted(f"{type(error).__name__}: {lines[0]}", uri)[:MAX_LENGTH]
+
+
+def _chain(error: BaseException | None) -> list[str]:
+    """The error and what led to it; MLflow puts the cause's text into its own, but not its type."""
+    texts: list[str] = []
+    while error is not None and len(texts) < 8:
+        texts.append(f"{type(error).__name__}: {error}")
+        error = error.__cause__ or error.__context__
+    return texts

@@ -1,0 +1,130 @@
+"""Matches trials with worker groups and carries their messages; holds nothing that the store lacks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.store.messages import Message, MessageKind
+from orchestrator.training.attempt import TrialWork
+
+IDLE_S = 10.0
+"""A group without work hears so at least this often, well within the time-out of its control messages."""
+
+
+@dataclass(slots=True)
+class _Lease:
+    work: TrialWork
+    messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
+    answers: asyncio.Queue[bool] = field(default_factory=asyncio.Queue)
+
+
+class Broker:
+    """An asynchronous actor; every wait inside it is a wait of one caller only."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Lease] = deque()
+        self._leases: dict[str, _Lease] = {}
+        self._of_group: dict[int, str] = {}
+        self._changed = asyncio.Condition()
+        self._is_closed = False
+        self._failure = ""
+        self._notes: dict[int, str] = {}
+        self._ready: set[int] = set()
+
+    async def submit(self, work: TrialWork) -> None:
+        """Called by a proxy: queues an attempt for the next free group."""
+        lease = _Lease(work)
+        self._leases[work.token] = lease
+        if self._failure:
+            self._lose(lease, self._failure)
+            return
+        async with self._changed:
+            self._waiting.append(lease)
+            self._changed.notify()
+
+    async def poll(self, token: str) -> Message:
+        """Called by a proxy: the next message of its attempt."""
+        message = await self._leases[token].messages.get()
+        if message.kind is not MessageKind.REPORT:
+            del self._leases[token]
+        return message
+
+    async def answer(self, token: str, *, go_on: bool) -> None:
+        """Called by a proxy: what the driver decided on the last report."""
+        if token in self._leases:
+            self._leases[token].answers.put_nowait(go_on)
+            if not go_on:
+                del self._leases[token]
+
+    async def next(self, group: int) -> TrialWork | str:
+        """Called by rank 0 of a group: an attempt, ``idle`` or ``close``.
+
+        A group that still held an attempt has been restarted: that attempt is lost.
+        """
+        self._ready.add(group)
+        lost = self._leases.get(self._of_group.pop(group, ""))
+        if lost is not None:
+            self._lose(lost, self._notes.pop(group, "a worker of its group died"))
+        async with self._changed:
+            if not self._waiting and not self._is_closed:
+                try:
+                    await asyncio.wait_for(self._changed.wait(), IDLE_S)
+                except TimeoutError:
+                    return "idle"
+            if self._is_closed:
+                return "close"
+            if not self._waiting:
+                return "idle"
+            lease = self._waiting.popleft()
+        self._of_group[group] = lease.work.token
+        return lease.work
+
+    async def report(self, message: Message) -> bool:
+        """Called by rank 0: returns whether the trial goes on, once the driver has decided."""
+        lease = self._leases.get(message.token)
+        if lease is None:
+            return False
+        lease.messages.put_nowait(message)
+        return await lease.answers.get()
+
+    async def finish(self, group: int, message: Message | None) -> None:
+        """Called by rank 0 when its group is done with an attempt; None where the driver knows already."""
+        self._notes.pop(group, None)
+        lease = self._leases.get(self._of_group.pop(group, ""))
+        if lease is not None and message is not None:
+            lease.messages.put_nowait(message)
+
+    async def note(self, group: int, why: str) -> None:
+        """Called by a rank that failed, before it knows whether it failed alone."""
+        self._notes[group] = why
+
+    async def group_failed(self, error: str) -> None:
+        """Called when a group can't be started or restarted: nothing will serve what waits."""
+        self._failure = error
+        for lease in self._leases.values():
+            self._lose(lease, error)
+        self._waiting.clear()
+
+    async def num_ready(self) -> int:
+        """How many groups have asked for work at least once."""
+        return len(self._ready)
+
+    async def close(self) -> None:
+        """Lets every group end after what it does now."""
+        async with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _lose(self, lease: _Lease, why: str) -> None:
+        work = lease.work
+        lease.messages.put_nowait(Message(trial=work.trial, token=work.token, kind=MessageKind.LOST, detail=why))
+
+
+def start_broker() -> Any:
+    """The broker as an actor that needs no CPU."""
+    import ray
+
+    return ray.remote(num_cpus=0, max_concurrency=1000)(Broker).remote()

@@ -1,0 +1,186 @@
+"""Trains one network from its first step, or from its last checkpoint, to its last epoch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from orchestrator.config.seeds import derive_seed
+from orchestrator.config.settings import Recipe
+from orchestrator.data.dataset import Dataset
+from orchestrator.records import Cause, EpochReport
+from orchestrator.training.batches import Batches
+from orchestrator.training.checkpoint import Progress, save
+from orchestrator.training.context import Context, StopTrial, TrialFailure
+from orchestrator.training.evaluate import evaluate
+from orchestrator.training.memory import fitting_num_parts, memory_failure
+from orchestrator.training.model_files import write_model
+from orchestrator.training.precision import Precision
+from orchestrator.training.ranks import Ranks
+from orchestrator.training.state import TrainingState
+from orchestrator.training.step import Stepper
+from search_spaces.architecture import Architecture
+from search_spaces.registry import build_model
+
+MODEL_FOLDER = "model"
+
+_STEPS_PER_CHECK_ON_GPU = 16
+"""Looking at a loss waits for the GPU; a step that diverged is found this late there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinalResult:
+    """What a whole training gave; accuracy and loss are of the averaged weights on the validation split.
+
+    Attributes:
+        num_parts: in how many parts each step was done, because of the memory.
+    """
+
+    accuracy: float
+    loss: float
+    epochs: int
+    wall_time_s: float
+    num_steps: int
+    num_parts: int
+    precision: Precision
+
+
+def train(
+    architecture: Architecture,
+    recipe: Recipe,
+    dataset: Dataset,
+    context: Context,
+    *,
+    checkpoint_every_s: float = 300.0,
+) -> FinalResult:
+    """Trains, evaluates, checkpoints and reports epoch by epoch; leaves the averaged network in ``model/``.
+
+    All ranks call it with equal arguments. On one device and an equal number of threads, a training that was
+    interrupted at any step ends with the same weights, bit for bit, as an undisturbed one.
+
+    Raises:
+        StopTrial: the context asked for it.
+        TrialFailure: the loss is not finite, or the memory does not suffice.
+        StorageError: a checkpoint can't be written.
+        ValueError: the batch does not suit the data or the ranks.
+    """
+    with memory_failure():
+        training = _Training.started(architecture, recipe, dataset, context)
+        while training.progress.step < training.num_steps:
+            if context.stop_requested(training.progress.step):
+                training.checkpoint()
+                raise StopTrial
+            training.do_step(checkpoint_every_s=checkpoint_every_s)
+        return training.finish(architecture)
+
+
+class _Training:
+    """A training under way."""
+
+    def __init__(self, context: Context, stepper: Stepper, state: TrainingState, progress: Progress) -> None:
+        self.context = context
+        self.stepper = stepper
+        self.state = state
+        self.progress = progress
+        self.ranks = stepper.batches.ranks
+        self.num_steps = state.recipe.epochs * state.steps_per_epoch
+        self._started_s = time.perf_counter() - progress.wall_time_s
+        self._saved_s = time.perf_counter()
+        self._saved_step = progress.step
+
+    @classmethod
+    def started(cls, architecture: Architecture, recipe: Recipe, dataset: Dataset, context: Context) -> _Training:
+        """Builds the network, fills it from the last checkpoint, and finds out how it fits into the memory."""
+        ranks = Ranks(rank=context.rank, world_size=context.world_size, device=context.device)
+        batches = Batches.on_device(dataset, recipe, seed=context.seed, ranks=ranks)
+        torch.manual_seed(derive_seed(context.seed, "weights"))
+        model = build_model(architecture).train()
+        state = TrainingState.fresh(model, recipe, steps_per_epoch=batches.steps_per_epoch, device=ranks.device)
+        progress = state.restore(context.directory, ranks)
+        stepper = Stepper.of(state.network, batches)
+        num_parts = fitting_num_parts(
+            stepper.try_largest_part, num_parts=progress.num_parts, shard_size=batches.min_shard_size, ranks=ranks
+        )
+        training = cls(context, stepper, state, replace(progress, num_parts=num_parts))
+        if progress.report is not None and progress.report.epoch * state.steps_per_epoch == progress.step:
+            context.report(progress.report)
+        return training
+
+    def do_step(self, *, checkpoint_every_s: float) -> None:
+        """One step; after the last of an epoch its end as well."""
+        step, state = self.progress.step, self.state
+        loss = self.stepper.add_gradients(step, num_parts=self.progress.num_parts)
+        is_due = self.ranks.is_first and time.perf_counter() - self._saved_s >= checkpoint_every_s
+        loss, is_due = self.stepper.exchange(loss, flag=is_due)
+        state.losses_S[step % state.steps_per_epoch] = loss
+        state.update(step)
+        self.progress = replace(self.progress, step=step + 1)
+        self._check_losses()
+        if self.progress.step % state.steps_per_epoch == 0:
+            self._finish_epoch()
+        elif is_due:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Saves the state, unless this very step is saved already."""
+        if self.progress.step == self._saved_step:
+            return
+        self.progress = replace(self.progress, wall_time_s=self._wall_time_s())
+        if self.ranks.is_first:
+            save(self.context.directory, self.progress, self.state.tensors)
+        self._saved_s, self._saved_step = time.perf_counter(), self.progress.step
+
+    def finish(self, architecture: Architecture) -> FinalResult:
+        """Leaves the averaged weights in the network and, by rank 0, on the disk."""
+        report = self.progress.report
+        assert report is not None
+        network = self.state.network
+        network.values_V.copy_(self.state.average_V)
+        if self.ranks.is_first:
+            write_model(self.context.directory / MODEL_FOLDER, architecture, network.module)
+        return FinalResult(
+            accuracy=report.accuracy,
+            loss=report.loss,
+            epochs=report.epoch,
+            wall_time_s=self._wall_time_s(),
+            num_steps=self.num_steps,
+            num_parts=self.progress.num_parts,
+            precision=self.stepper.precision,
+        )
+
+    def _finish_epoch(self) -> None:
+        """Evaluates the average; the checkpoint is on the disk before anybody hears of the epoch."""
+        report = self._evaluated()
+        if not report.is_finite:
+            raise TrialFailure(Cause.DIVERGED, f"validation loss {report.loss} after epoch {report.epoch}")
+        self.progress = replace(self.progress, report=report)
+        self.checkpoint()
+        self.context.report(report)
+
+    def _evaluated(self) -> EpochReport:
+        dataset = self.stepper.batches.dataset
+        with self.state.network.holding(self.state.average_V) as model:
+            evaluation = evaluate(model, dataset.validation, dataset, ranks=self.ranks)
+        return EpochReport(
+            epoch=self.progress.step // self.state.steps_per_epoch,
+            accuracy=evaluation.accuracy,
+            loss=evaluation.loss,
+            train_loss=float(self.state.losses_S.mean()),
+            wall_time_s=self._wall_time_s(),
+        )
+
+    def _check_losses(self) -> None:
+        num_done = (self.progress.step - 1) % self.state.steps_per_epoch + 1
+        interval = _STEPS_PER_CHECK_ON_GPU if self.ranks.device.type == "cuda" else 1
+        if num_done % interval and num_done < self.state.steps_per_epoch:
+            return
+        broken = self.state.losses_S[:num_done].isfinite().logical_not().nonzero()
+        if len(broken):
+            index = int(broken[0])
+            step = self.progress.step - num_done + index + 1
+            raise TrialFailure(Cause.DIVERGED, f"loss {float(self.state.losses_S[index])} at step {step}")
+
+    def _wall_time_s(self) -> float:
+        return time.perf_counter() - self._started_s

@@ -1,0 +1,93 @@
+"""The gradients of one step, over all ranks and in as many parts as the memory asks for.
+
+Legend: B images, C channels, H height, W width, K classes; others as in flat.py.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+
+from orchestrator.config.seeds import derive_seed
+from orchestrator.training.batches import Batches
+from orchestrator.training.flat import FlatNetwork
+from orchestrator.training.precision import Precision, autocast, choose_precision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Stepper:
+    """Runs a network forward and backward.
+
+    Attributes:
+        replica: the network as it is called: itself, or with its gradients averaged over the ranks.
+    """
+
+    network: FlatNetwork
+    replica: nn.Module
+    batches: Batches
+    precision: Precision
+
+    @classmethod
+    def of(cls, network: FlatNetwork, batches: Batches) -> Stepper:
+        replica = network.module
+        if batches.ranks.world_size > 1:
+            # Buffers travel with the loss, see exchange().
+            replica = DistributedDataParallel(network.module, broadcast_buffers=False)
+        precision = choose_precision(batches.ranks.device, batches.dataset.task.image_size)
+        return cls(network=network, replica=replica, batches=batches, precision=precision)
+
+    def add_gradients(self, step: int, *, num_parts: int) -> Tensor:
+        """Adds a step's gradients to the network's; returns this rank's share of the step's mean loss."""
+        input_BCHW, labels_B = self.batches.at(step)
+        self._seed_dropout(step)
+        inputs, labels = input_BCHW.tensor_split(num_parts), labels_B.tensor_split(num_parts)
+        losses = []
+        with self._without_exchange():
+            losses += [self._backward(inputs[part], labels[part]) for part in range(num_parts - 1)]
+        losses.append(self._backward(inputs[-1], labels[-1]))
+        return torch.stack(losses).sum()
+
+    def try_largest_part(self, num_parts: int) -> None:
+        """Does the first part of the first step and forgets it, to see whether it fits into the memory."""
+        values_V, counters_K = self.network.values_V.clone(), self.network.counters_K.clone()
+        try:
+            input_BCHW, labels_B = self.batches.at(0)
+            with self._without_exchange():
+                self._backward(input_BCHW.tensor_split(num_parts)[0], labels_B.tensor_split(num_parts)[0])
+        finally:
+            self.network.values_V.copy_(values_V)
+            self.network.counters_K.copy_(counters_K)
+            self.network.gradients_P.zero_()
+
+    def exchange(self, loss: Tensor, *, flag: bool) -> tuple[Tensor, bool]:
+        """Averages buffers over the ranks, adds the shares of the loss up, and says whether a rank set its flag."""
+        ranks = self.batches.ranks
+        if ranks.world_size == 1:
+            return loss, flag
+        buffers_Q = self.network.buffers_Q
+        message = ranks.add(torch.cat([buffers_Q / ranks.world_size, loss.view(1), loss.new_tensor([float(flag)])]))
+        buffers_Q.copy_(message[:-2])
+        return message[-2], bool(message[-1])
+
+    def _backward(self, input_BCHW: Tensor, labels_B: Tensor) -> Tensor:
+        recipe, ranks = self.batches.recipe, self.batches.ranks
+        with autocast(self.precision, ranks.device):
+            logits_BK = self.replica(input_BCHW)
+        loss = functional.cross_entropy(
+            logits_BK.float(), labels_B, reduction="sum", label_smoothing=recipe.label_smoothing
+        )
+        # The whole batch's mean, whatever this rank's share of it is; the exchange divides gradients by the ranks.
+        torch.autograd.backward(loss * (ranks.world_size / recipe.batch_size))
+        return loss.detach() / recipe.batch_size
+
+    def _seed_dropout(self, step: int) -> None:
+        ranks = self.batches.ranks
+        torch.manual_seed(derive_seed(self.batches.seed, f"dropout of rank {ranks.rank}", step))
+
+    def _without_exchange(self) -> AbstractContextManager[None]:
+        return self.replica.no_sync() if isinstance(self.replica, DistributedDataParallel) else nullcontext()

@@ -1,0 +1,202 @@
+"""Long-lived Ray Train worker groups: each serves trial after trial, so that a trial costs what its training costs."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.records import EpochReport
+from orchestrator.store.messages import Message, MessageKind
+from orchestrator.store.paths import StudyPaths
+from orchestrator.training.attempt import (
+    StopSignal,
+    StudyWork,
+    TrialWork,
+    dataset_of,
+    keep_result,
+    run_attempt,
+    trial_seed,
+)
+from orchestrator.training.context import StopTrial
+
+if TYPE_CHECKING:
+    import torch
+    from torch.distributed import ProcessGroup
+
+logger = logging.getLogger(__name__)
+
+CONTROL_TIMEOUT_S = 30.0
+"""After which ranks that do not meet are taken for dead; idle messages come every 10 s."""
+STOP_CHECK_STEPS = 10
+"""Ranks agree on a stop request every so many steps: one small broadcast costs 0.1-0.2 ms."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupShape:
+    """How many workers a group has and what each of them holds."""
+
+    num_workers: int
+    cpus_per_worker: int
+    gpus_per_worker: float
+
+
+class WorkerGroups:
+    """All groups of a session, each kept by one ``TorchTrainer.fit()`` in an actor of its own."""
+
+    def __init__(self, broker: Any, runs: list[Any]) -> None:
+        self.broker = broker
+        self._runs = runs
+
+    @classmethod
+    def start(cls, study: StudyWork, *, num_groups: int, shape: GroupShape) -> WorkerGroups:
+        """Returns at once; groups ask the broker for work when they are up."""
+        import ray
+
+        from orchestrator.training.broker import start_broker
+
+        broker = start_broker()
+        runner = ray.remote(num_cpus=0)(keep_group)
+        return cls(broker, [runner.remote(broker, index, study, shape) for index in range(num_groups)])
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Ends all groups and waits until their CPUs are free."""
+        import ray
+
+        ray.get(self.broker.close.remote())
+        ray.wait(self._runs, num_returns=len(self._runs), timeout=timeout_s)
+        for run in self._runs:
+            ray.cancel(run, force=True)
+        ray.kill(self.broker)
+
+
+def keep_group(broker: Any, group: int, study: StudyWork, shape: GroupShape) -> None:
+    """Runs one group until it is closed; Train restarts it when a worker dies."""
+    import ray
+    import ray.train
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    trainer = TorchTrainer(
+        serve,
+        train_loop_config={"broker": broker, "group": group, "study": study},
+        torch_config=TorchConfig(backend="nccl" if shape.gpus_per_worker else "gloo"),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=shape.num_workers,
+            use_gpu=shape.gpus_per_worker > 0,
+            resources_per_worker={"CPU": shape.cpus_per_worker, "GPU": shape.gpus_per_worker},
+        ),
+        run_config=ray.train.RunConfig(
+            name=f"group-{group}-{study.owner_epoch}",
+            storage_path=str(StudyPaths(study.root).scratch.absolute()),
+            failure_config=ray.train.FailureConfig(max_failures=-1),
+        ),
+    )
+    try:
+        trainer.fit()
+    except Exception as error:  # whatever ends a group for good must reach those who wait for it
+        ray.get(broker.group_failed.remote(f"worker group {group} ended: {error}"[:300]))
+        raise
+
+
+def serve(config: dict[str, Any]) -> None:
+    """The loop of every worker of a group: rank 0 fetches work, all ranks do it, all ranks agree on how it ended.
+
+    A rank whose peers do not come to that agreement raises: Train then restarts the whole group.
+    """
+    import ray
+    import ray.train
+    from torch import distributed
+
+    from orchestrator.training.reset import reset_global_state, warm_up
+
+    broker, group, study = config["broker"], config["group"], config["study"]
+    control = Control(distributed.new_group(backend="gloo", timeout=datetime.timedelta(seconds=CONTROL_TIMEOUT_S)))
+    reset_global_state(num_threads=study.num_threads)
+    dataset_of(study.data, study.seed)
+    warm_up()
+    while True:
+        work = control.broadcast(ray.get(broker.next.remote(group)) if control.rank == 0 else None)
+        if work == "close":
+            return
+        if work == "idle":
+            continue
+        message = run_attempt(study, work, GroupContext(study, work, broker=broker, control=control))
+        if control.rank != 0 and message is not None and message.result is not None and message.result.cause:
+            # Where the other ranks wait for this one in vain, the group dies: then this was why.
+            broker.note.remote(group, f"rank {control.rank}: {message.result.message}")
+        agreed = _agreed(control.gather(message))
+        if control.rank == 0:
+            if agreed is not None:
+                keep_result(study, agreed)
+            ray.get(broker.finish.remote(group, agreed))
+
+
+def _agreed(outcomes: list[Message | None]) -> Message | None:
+    """The outcome of all ranks: the first failure where there is one, else rank 0's."""
+    ends = [outcome for outcome in outcomes if outcome is not None and outcome.result is not None]
+    failures = [end for end in ends if end.result is not None and end.result.accuracy is None]
+    return failures[0] if failures else outcomes[0]
+
+
+class Control:
+    """Small messages between the ranks of a group, over gloo and apart from the gradients."""
+
+    def __init__(self, process_group: ProcessGroup) -> None:
+        from torch import distributed
+
+        self._group = process_group
+        self.rank: int = distributed.get_rank()
+        self.world_size: int = distributed.get_world_size()
+
+    def broadcast(self, value: Any) -> Any:
+        """Rank 0's value, on every rank."""
+        from torch import distributed
+
+        values = [value]
+        distributed.broadcast_object_list(values, src=0, group=self._group)
+        return values[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, by rank, on every rank."""
+        from torch import distributed
+
+        values: list[Any] = [None] * self.world_size
+        distributed.all_gather_object(values, value, group=self._group)
+        return values
+
+
+class GroupContext:
+    """The training function's view of a worker of a group."""
+
+    def __init__(self, study: StudyWork, work: TrialWork, *, broker: Any, control: Control) -> None:
+        self.rank = control.rank
+        self.world_size = control.world_size
+        self.seed = trial_seed(study, work.trial)
+        self.directory: Path = StudyPaths(study.root).trial(work.trial).root
+        self._work = work
+        self._broker = broker
+        self._control = control
+        self._stop = StopSignal(study)
+
+    @property
+    def device(self) -> torch.device:
+        import ray.train.torch
+
+        device: torch.device = ray.train.torch.get_device()
+        return device
+
+    def report(self, report: EpochReport) -> None:
+        """Rank 0 reports and waits for the decision; all ranks go on or stop together."""
+        import ray
+
+        message = Message(trial=self._work.trial, token=self._work.token, kind=MessageKind.REPORT, report=report)
+        go_on = ray.get(self._broker.report.remote(message)) if self.rank == 0 else None
+        if not self._control.broadcast(go_on):
+            raise StopTrial(by_driver=True)
+
+    def stop_requested(self, step: int) -> bool:
+        if step % STOP_CHECK_STEPS:
+            return False
+        return bool(self._control.broadcast(self._stop.check() if self.rank == 0 else None))

@@ -1,0 +1,101 @@
+"""A trial as Ray Tune runs it: in Tune's own actor (inline), or by proxy on a long-lived worker group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.records import EpochReport
+from orchestrator.store.messages import Message, MessageKind
+from orchestrator.store.paths import StudyPaths
+from orchestrator.training.context import StopTrial
+
+if TYPE_CHECKING:
+    import torch
+
+    from orchestrator.training.attempt import StudyWork, TrialWork
+
+Trainable = Callable[[dict[str, Any]], None]
+
+
+def inline_trainable(study: StudyWork) -> Trainable:
+    """One worker a trial: trains inside the Tune actor, which is reused from trial to trial."""
+
+    def run(config: dict[str, Any]) -> None:
+        from orchestrator.training.attempt import keep_result, run_attempt
+
+        work = trial_work(config)
+        message = run_attempt(study, work, InlineContext(study, work))
+        if message is None:
+            raise SystemExit  # as Tune stopped it: the report is already answered
+        keep_result(study, message)
+        _report(message)
+
+    return run
+
+
+def proxy_trainable(broker: Any) -> Trainable:
+    """Several workers a trial: carries messages between a worker group and Tune; needs no CPU of its own."""
+
+    def run(config: dict[str, Any]) -> None:
+        import ray
+
+        work = trial_work(config)
+        ray.get(broker.submit.remote(work))
+        while True:
+            message: Message = ray.get(broker.poll.remote(work.token))
+            try:
+                _report(message)
+            except BaseException:
+                broker.answer.remote(work.token, go_on=False)
+                raise
+            if message.kind is not MessageKind.REPORT:
+                return
+            broker.answer.remote(work.token, go_on=True)
+
+    return run
+
+
+class InlineContext:
+    """The training function's view of a Tune actor."""
+
+    rank = 0
+    world_size = 1
+
+    def __init__(self, study: StudyWork, work: TrialWork) -> None:
+        from orchestrator.training.attempt import StopSignal, trial_seed
+
+        self.seed = trial_seed(study, work.trial)
+        self.directory: Path = StudyPaths(study.root).trial(work.trial).root
+        self._stop = StopSignal(study)
+        self._work = work
+
+    @property
+    def device(self) -> torch.device:
+        import torch
+
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def report(self, report: EpochReport) -> None:
+        """Raises StopTrial where Tune would end the thread by SystemExit, so that both engines stop alike."""
+        try:
+            _report(Message(trial=self._work.trial, token=self._work.token, kind=MessageKind.REPORT, report=report))
+        except SystemExit as stop:
+            raise StopTrial(by_driver=True) from stop
+
+    def stop_requested(self, step: int) -> bool:
+        return self._stop.check()
+
+
+def trial_work(config: Mapping[str, Any]) -> TrialWork:
+    """What the searcher put into Tune's config."""
+    from orchestrator.training.attempt import TrialWork
+
+    return TrialWork(trial=config["trial"], token=config["token"], architecture=config["architecture"])
+
+
+def _report(message: Message) -> None:
+    from ray import tune
+
+    tune.report(message.to_tune())

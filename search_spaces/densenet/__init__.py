@@ -1,0 +1,1 @@
+"""Densely connected networks (Huang et al. 2017)."""

@@ -1,0 +1,31 @@
+"""Rules that hold for all tests: a skip that nobody allowed fails the run, and no test sees the user's settings."""
+
+from __future__ import annotations
+
+import fnmatch
+from pathlib import Path
+
+import pytest
+
+ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
+USER_SETTINGS = ("ARCHFRONT_STORAGE", "RAY_ADDRESS", "MLFLOW_TRACKING_URI", "RAY_JOB_CONFIG_JSON_ENV_VAR")
+
+
+@pytest.fixture(autouse=True)
+def _no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in USER_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    lines = ALLOWED_SKIPS.read_text().splitlines()
+    allowed = [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+    skipped = {report.nodeid for report in reporter.stats.get("skipped", [])}
+    unexpected = sorted(node for node in skipped if not any(fnmatch.fnmatch(node, pattern) for pattern in allowed))
+    if unexpected:
+        reporter.write_line(f"skipped, but not named in {ALLOWED_SKIPS.name}: {', '.join(unexpected)}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
