@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINT_GROUP = "archfront.families"
 ARCHITECTURE_FILE = "architecture.json"
+MAX_PARAMETERS = 2_000_000_000
 
 _families: dict[str, Family] = {family.name: family for family in (DenseNetFamily(), ResNetFamily(), MobileNetFamily())}
 
@@ -131,7 +132,17 @@ def load_architecture(path: str | Path) -> Architecture:
 
 
 def build_model(architecture: Architecture) -> nn.Module:
-    """The network of an architecture, with freshly initialised weights."""
+    """The network of an architecture, with freshly initialised weights.
+
+    Raises:
+        ArchitectureError: it is too large to be meant.
+    """
+    num_parameters = architecture.num_parameters
+    if num_parameters > MAX_PARAMETERS:
+        raise ArchitectureError(
+            f"this {architecture.family} has {num_parameters:,} parameters, the limit is {MAX_PARAMETERS:,}",
+            hint="make it narrower or shallower",
+        )
     return get_family(architecture.family).build(architecture)
 
 
@@ -155,7 +166,13 @@ def _entry_points() -> metadata.EntryPoints:
 
 
 def _loaded(point: metadata.EntryPoint) -> Family:
-    family = point.load()
+    try:
+        family = point.load()
+    except Exception as error:
+        raise ArchitectureError(
+            f"entry point {point.name!r} of {ENTRY_POINT_GROUP} can't be loaded: {error}",
+            hint=f"mend or remove the distribution that names {point.value}",
+        ) from error
     if not isinstance(family, Family) or family.name != point.name:
         raise ArchitectureError(
             f"entry point {point.name!r} of {ENTRY_POINT_GROUP} is no family of that name",

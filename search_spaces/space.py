@@ -109,9 +109,8 @@ def draw(parameter: Parameter, rng: random.Random) -> Value:
             return math.exp(rng.uniform(math.log(parameter.low), math.log(parameter.high)))
         case FloatParameter(step=None):
             return rng.uniform(parameter.low, parameter.high)
-        case FloatParameter(step=step):
-            assert step is not None
-            return parameter.low + step * rng.randrange(int(parameter.num_values))
+        case FloatParameter():
+            return _step_value(parameter, rng.randrange(int(parameter.num_values)))
 
 
 def grid(parameter: Parameter) -> Iterator[Value]:
@@ -125,7 +124,12 @@ def grid(parameter: Parameter) -> Iterator[Value]:
             if step is None and parameter.low != parameter.high:
                 raise ArchitectureError(f"{parameter.name} is continuous: its values can't be listed")
             for index in range(int(parameter.num_values)):
-                yield parameter.low + index * (step or 0.0)
+                yield _step_value(parameter, index)
+
+
+def _step_value(parameter: FloatParameter, index: int) -> float:
+    """A multiple of the step, written as a person would: 0.3 and not 0.30000000000000004, which may lie outside."""
+    return min(parameter.high, round(parameter.low + index * (parameter.step or 0.0), 12))
 
 
 def _count(parameters: tuple[Parameter, ...], values: dict[str, Value]) -> float:

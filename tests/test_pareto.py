@@ -146,6 +146,16 @@ def test_hypervolume_agrees_with_moocore(points: Array) -> None:
     assert pareto.hypervolume(points, reference) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize("num_columns", [2, 3, 4])
+def test_the_hypervolume_of_large_fronts_agrees_with_moocore(num_columns: int) -> None:
+    rng = np.random.default_rng(num_columns)
+    directions = rng.random((120, num_columns))
+    sphere = 1 - directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    for points in (sphere, np.round(sphere, 1), rng.integers(0, 9, (400, num_columns)) / 8):
+        expected = moocore.hypervolume(points, ref=[1.0] * num_columns)
+        assert pareto.hypervolume(points, [1.0] * num_columns) == pytest.approx(expected, rel=1e-12)
+
+
 @given(point_sets(min_columns=2, max_columns=4, max_rows=8), st.data())
 def test_adding_a_point_never_lowers_the_hypervolume_and_a_covered_one_leaves_it(
     points: Array, data: st.DataObject

@@ -92,19 +92,18 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace the folder where it exists.")] = False,
 ) -> None:
     """Write a trained architecture as a folder that proves itself when it is loaded."""
-    from orchestrator.export import export_trial
+    from orchestrator.export.trial import export_trial
 
     snapshot = read_snapshot(directory)
     record = _exportable(directory, snapshot, trial)
-    exported = export_trial(
-        snapshot, record, StudyPaths(directory).trial(record.number).model, to, onnx=onnx, force=force
-    )
+    model = StudyPaths(directory).trial(record.number).model
+    exported = export_trial(snapshot, record, model, to=to, onnx=onnx, force=force)
     screen = console()
-    screen.print(
-        f"trial {record.number} ({record.family}, {record.num_parameters:,} parameters) is in {exported.folder}"
-    )
-    for line in exported.checks:
-        screen.print(f"  {line}")
+    screen.print(f"trial {record.number} ({record.family}, {record.num_parameters:,} parameters): {', '.join(exported.files)}")
+    checks = "loaded again from these files, it computes what the trained network does"
+    if exported.onnx_difference is not None:
+        checks += f"; onnxruntime differs by at most {exported.onnx_difference:.1e}"
+    screen.print(checks)
     screen.print(f"[dim]from orchestrator import load_model; model = load_model({str(exported.folder)!r})[/]")
 
 

@@ -40,12 +40,27 @@ def has_credentials(uri: str) -> bool:
         return "@" in uri
 
 
-def _secret_keys(table: dict[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    for name, value in table.items():
+def holds_secret(value: Any) -> bool:
+    """Whether a value of an override is, or has within it, what must not be shown."""
+    if isinstance(value, dict):
+        return any(is_secret(key) or holds_secret(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(holds_secret(item) for item in value)
+    return isinstance(value, str) and has_credentials(value)
+
+
+def _secret_keys(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Each key that would hold a secret, with the table that it is in."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _secret_keys(item, (*path, index))
+    if not isinstance(value, dict):
+        return
+    for name, item in value.items():
         if is_secret(name):
-            yield (*path, name), table
-        elif isinstance(value, dict):
-            yield from _secret_keys(value, (*path, name))
+            yield (*path, name), value
+        else:
+            yield from _secret_keys(item, (*path, name))
 
 
 def _variable(name: str) -> str:

@@ -14,35 +14,33 @@ from search_spaces.space import SearchSpace
 _UNITS = {NUM_PARAMETERS: "parameters", MACS: "MACs"}
 
 
-def check_feasible(space: SearchSpace, task: Task, constraints: Sequence[Constraint], problems: Problems) -> None:
+def check_feasible(space: SearchSpace, task: Task, *, constraints: Sequence[Constraint], problems: Problems) -> None:
     """Refuses a space of which nothing can be built or nothing is small enough; warns of a family that is too large."""
-    bounds = {one.name: one.bound for one in constraints if one.name in FIGURES}
+    limits = [one for one in constraints if one.name in FIGURES]
+    bounds = {one.name: one.bound for one in limits}
     found = {one.family: find_smallest(one, task, bounds) for one in space.families}
     for family, smallest in found.items():
         if not smallest.figures and smallest.refusal is not None:
-            _refuse_family(family, task, smallest.refusal, problems)
-    built = {family: smallest for family, smallest in found.items() if smallest.figures}
-    for name, bound in bounds.items():
-        too_large = {family: one for family, one in built.items() if one.figures[name] > bound}
-        if too_large and len(too_large) == len(found):
-            smallest = min(too_large.values(), key=lambda one: one.figures[name])
-            rule = _none_within(name, bound, smallest, "architecture")
-            problems.add(("constraints", name), rule, hint="raise the limit or widen the space")
-        else:
-            for family, smallest in too_large.items():
-                rule = _none_within(name, bound, smallest, family)
-                problems.warn(("space", family), rule, hint="none will be trained")
+            problems.add(("space", family), _unbuildable(task, smallest.refusal), hint=smallest.refusal.hint)
+    for limit in limits:
+        too_large = {family: one for family, one in found.items() if one.figures.get(limit.name, 0) > limit.bound}
+        if len(too_large) == len(found):
+            smallest = min(too_large.values(), key=lambda one: one.figures[limit.name])
+            rule = _none_within(limit, smallest, "architecture")
+            problems.add(("constraints", limit.name), rule, hint="raise the limit or widen the space")
+            continue
+        for family, smallest in too_large.items():
+            problems.warn(("space", family), _none_within(limit, smallest, family), hint="none will be trained")
 
 
-def _refuse_family(family: str, task: Task, refusal: ArchitectureError, problems: Problems) -> None:
-    side = f"{task.image_size}x{task.image_size}"
-    rule = f"no architecture of this space can be built: {refusal.message}"
+def _unbuildable(task: Task, refusal: ArchitectureError) -> str:
     if isinstance(refusal, GeometryError):
-        rule = f"every architecture of this space shrinks {side} images below one pixel"
-    problems.add(("space", family), rule, hint=refusal.hint)
+        side = f"{task.image_size}x{task.image_size}"
+        return f"every architecture of this space shrinks {side} images below one pixel"
+    return f"no architecture of this space can be built: {refusal.message}"
 
 
-def _none_within(name: str, bound: float, smallest: Smallest, what: str) -> str:
-    which = "the smallest" if smallest.is_exact else "the smallest found"
-    figure = f"{which} has {smallest.figures[name]:,}"
-    return f"no {what} of this space has at most {bound:,.0f} {_UNITS[name]}; {figure}"
+def _none_within(limit: Constraint, smallest: Smallest, what: str) -> str:
+    which = "the smallest" if limit.name in smallest.exact else "the smallest found"
+    figure = f"{which} has {smallest.figures[limit.name]:,}"
+    return f"no {what} of this space has at most {limit.bound:,.0f} {_UNITS[limit.name]}; {figure}"

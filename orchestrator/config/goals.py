@@ -26,7 +26,7 @@ DEFAULT_OBJECTIVES = {Direction.MAXIMIZE: (ACCURACY,), Direction.MINIMIZE: (NUM_
 
 def read_objectives(table: Any, problems: Problems) -> tuple[Objective, ...]:
     """The objectives of ``maximize`` and ``minimize``, each list with its default where it is left out."""
-    if not check_keys(("objectives",), table, list(Direction), problems):
+    if not check_keys(("objectives",), table, problems, known=list(Direction)):
         return ()
     objectives = []
     for direction in Direction:
@@ -41,7 +41,7 @@ def read_objectives(table: Any, problems: Problems) -> tuple[Objective, ...]:
 
 def read_constraints(table: Any, problems: Problems) -> tuple[Constraint, ...]:
     """One limit for each key."""
-    if not check_keys(("constraints",), table, DIRECTIONS, problems):
+    if not check_keys(("constraints",), table, problems, known=DIRECTIONS):
         return ()
     constraints = []
     for name in DIRECTIONS:

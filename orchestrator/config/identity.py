@@ -99,7 +99,7 @@ def from_frozen(
             resources=dataclasses.replace(resources or Resources(), workers_per_trial=workers_per_trial),
             tracking=tracking or Tracking(),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StudyError(f"the study's settings can't be read: {error}", hint="update archfront") from error
 
 

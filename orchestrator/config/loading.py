@@ -81,7 +81,7 @@ def load(
 def _read(document: Document, inspect: Inspect, problems: Problems) -> SearchConfig | None:
     check_values(document, problems)
     take_out_secrets(document.tables, problems)
-    check_keys((), document.tables, TABLES, problems)
+    check_keys((), document.tables, problems, known=TABLES)
     given = document.tables
     tables = read_tables(given, problems)
     check_settings(tables, given, problems)
@@ -95,7 +95,7 @@ def _read(document: Document, inspect: Inspect, problems: Problems) -> SearchCon
         check_data(tables, summary, problems)
     if summary is None or space is None:
         return None
-    check_feasible(space, task, constraints, problems)
+    check_feasible(space, task, constraints=constraints, problems=problems)
     return SearchConfig(
         study=_named(tables, document.name),
         data=tables.data,

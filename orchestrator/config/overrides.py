@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.config.credentials import is_secret
+from orchestrator.config.credentials import holds_secret, is_secret
 from orchestrator.config.problems import KeyPath, dotted, printable
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -16,17 +16,16 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Override:
-    """One ``--set``: a key and the value that it gets."""
+    """One ``--set``.
+
+    Attributes:
+        value: what the key gets.
+        place: as it was written, without the value where that is a secret.
+    """
 
     path: KeyPath
     value: Any
-    text: str
-
-    @property
-    def place(self) -> str:
-        """As it was written, without the value where that is a secret."""
-        shown = f"{dotted(self.path)}=..." if any(is_secret(str(part)) for part in self.path) else self.text
-        return f"--set {printable(shown)}"
+    place: str
 
 
 def parse(text: str) -> Override:
@@ -39,7 +38,9 @@ def parse(text: str) -> Override:
     key = key.strip()
     if not equals or not _KEY.fullmatch(key):
         raise ValueError(f"--set {printable(key)}: must be KEY=VALUE, such as recipe.epochs=3")
-    return Override(path=tuple(key.split(".")), value=_value(value.strip()), text=text)
+    path, parsed = tuple(key.split(".")), _value(value.strip())
+    is_hidden = any(is_secret(part) for part in path) or holds_secret(parsed)
+    return Override(path=path, value=parsed, place=f"--set {printable(f'{key}=...' if is_hidden else text)}")
 
 
 def apply(tables: dict[str, Any], override: Override) -> None:

@@ -15,6 +15,7 @@ KeyPath = tuple[str | int, ...]
 
 MAX_PROBLEMS = 50
 _MAX_VALUE_LENGTH = 60
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _ABSENT = object()
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\])*")
 
@@ -51,11 +52,11 @@ class Problems:
     def add(self, path: KeyPath, rule: str, *, value: Any = _ABSENT, hint: str = "") -> None:
         """Records a problem: ``study.toml:12: recipe.epochs = 0: must be at least 1; hint``."""
         self._paths.add(path)
-        self._problems.append(self._line(path, rule, value, hint))
+        self._problems.append(self._line(path, rule, value=value, hint=hint))
 
     def warn(self, path: KeyPath, rule: str, *, value: Any = _ABSENT, hint: str = "") -> None:
         """Records what does no harm and is probably not meant."""
-        self._warnings.append(self._line(path, rule, value, hint))
+        self._warnings.append(self._line(path, rule, value=value, hint=hint))
 
     def add_refusal(self, prefix: KeyPath, message: str, *, hint: str = "") -> None:
         """Records what another layer refused; its message begins with a name, in full or from ``prefix`` on."""
@@ -87,11 +88,11 @@ class Problems:
         if texts:
             raise ConfigError(texts)
 
-    def _line(self, path: KeyPath, rule: str, value: Any, hint: str) -> tuple[int, str]:
+    def _line(self, path: KeyPath, rule: str, *, value: Any, hint: str) -> tuple[int, str]:
         place = self._locate(path)
         given = "" if value is _ABSENT else f" = {show(value)}"
         named = "" if place.is_exact else f" {dotted(path)}{given}:"
-        return place.line, f"{place.text}:{named} {rule}{_tail(hint)}"
+        return place.line, f"{place.text}:{named} {printable(rule)}{_tail(hint)}"
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -109,6 +110,8 @@ def show(value: Any) -> str:
     """A value as a study file has it, on one line and cut where it is long."""
     if isinstance(value, Mapping):
         text = "{" + ", ".join(f"{key} = {show(item)}" for key, item in list(value.items())[:8]) + "}"
+    elif isinstance(value, float):
+        text = repr(value)
     else:
         text = json.dumps(_shortened(value), default=str, ensure_ascii=False)
     text = printable(text)
@@ -116,7 +119,8 @@ def show(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with everything that a terminal would act on, or can't encode, spelt out."""
+    """The text with what a terminal would act on, or can't encode, spelt out, and without passwords in addresses."""
+    text = _PASSWORD.sub("://...@", text)
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -36,12 +36,12 @@ class Smallest:
 
     Attributes:
         figures: the smallest of each bounded figure; empty where nothing can be built.
-        is_exact: nothing in the space is smaller.
+        exact: the figures of which nothing in the space has less.
         refusal: why the first point that can't be built can't be built.
     """
 
     figures: Mapping[str, int]
-    is_exact: bool
+    exact: frozenset[str]
     refusal: ArchitectureError | None
 
 
@@ -49,20 +49,21 @@ def find_smallest(space: FamilySpace, task: Task, bounds: Mapping[str, float]) -
     """Looks for networks within the bounds, and stops as soon as each bound is met by one.
 
     Corners are ranges at their low end, with every choice where these are few. Few corners are exact, unless the
-    descent from the best of them along every axis, or a sample, finds less: some axes, such as groups, make
-    a network smaller the larger they are.
+    descent from the best of them along every axis, or a sample, finds less: another stage halves the image, and
+    may so save more MACs than it costs.
     """
     search = _Search(space, task, bounds)
-    is_exact = _num_corners(space) <= MAX_CORNERS
+    exact: frozenset[str] = frozenset()
     if not search.look_at_all(_corners(space)):
         after_corners = dict(search.smallest)
         # A fixed seed: the same file gets the same answer.
         rng = random.Random(0)
         samples = ({one.name: draw(one, rng) for one in space.parameters} for _ in range(NUM_SAMPLES))
-        found = search.descend() or search.look_at_all(samples)
-        is_exact = is_exact and not found and search.num_left > 0 and after_corners == search.smallest
+        is_over = search.descend() or search.look_at_all(samples)
+        if not is_over and search.num_left > 0 and _num_corners(space) <= MAX_CORNERS:
+            exact = frozenset(name for name, figure in search.smallest.items() if figure == after_corners[name])
     built = {name: int(figure) for name, figure in search.smallest.items() if math.isfinite(figure)}
-    return Smallest(figures=built, is_exact=is_exact, refusal=search.refusal)
+    return Smallest(figures=built, exact=exact, refusal=search.refusal)
 
 
 class _Search:
@@ -88,9 +89,7 @@ class _Search:
             while self.smallest[name] < before:
                 before = self.smallest[name]
                 changes = (
-                    {**self._best[name], one.name: value}
-                    for one in self._space.parameters
-                    for value in _extremes(one)
+                    {**self._best[name], one.name: value} for one in self._space.parameters for value in _extremes(one)
                 )
                 if self.look_at_all(changes):
                     return True

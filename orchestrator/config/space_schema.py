@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.config.spaces import MAX_CHOICES
+from orchestrator.config.entries import MAX_CHOICES
 from search_spaces.axes import Axis
 from search_spaces.family import Family
 from search_spaces.rules import Flag, Number, OneOf, OneOrEach, Rule, WholeNumber, WholeNumbers

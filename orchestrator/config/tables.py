@@ -54,7 +54,7 @@ def read_tables(tables: Mapping[str, Any], problems: Problems) -> Tables:
     return Tables(**{name: _read_settings(name, tables.get(name, {}), problems) for name in SETTINGS})
 
 
-def check_keys(path: KeyPath, table: Any, known: Iterable[str], problems: Problems) -> bool:
+def check_keys(path: KeyPath, table: Any, problems: Problems, *, known: Iterable[str]) -> bool:
     """Refuses what is no table, and every key that is not known; False where it is no table."""
     if not isinstance(table, dict):
         problems.add(path, "must be a table", value=table, hint=f"write [{path[-1]}] above its settings")
@@ -84,13 +84,13 @@ def field_adapters(name: str) -> Mapping[str, TypeAdapter[Any]]:
 def _read_settings(name: str, table: Any, problems: Problems) -> Any:
     adapters = field_adapters(name)
     values: dict[str, Any] = {}
-    if check_keys((name,), table, adapters, problems):
+    if check_keys((name,), table, problems, known=adapters):
         for key in (key for key in table if key in adapters):
-            values.update(_accepted(adapters[key], (name, key), table[key], problems))
+            values.update(_accepted((name, key), table[key], problems, adapter=adapters[key]))
     return SETTINGS[name](**values)
 
 
-def _accepted(adapter: TypeAdapter[Any], path: KeyPath, value: Any, problems: Problems) -> dict[str, Any]:
+def _accepted(path: KeyPath, value: Any, problems: Problems, *, adapter: TypeAdapter[Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     try:

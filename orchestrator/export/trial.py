@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -47,13 +48,21 @@ class ExportedModel:
     num_parameters: int
     onnx_difference: float | None
 
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """What was seen to hold, as lines for a person."""
+        lines = [f"loaded again: checksums hold, logits of {_NUM_TRIED_IMAGES} random images are equal bit for bit"]
+        if self.onnx_difference is not None:
+            lines.append(f"{ONNX_FILE} in onnxruntime: logits within {self.onnx_difference:.1g}")
+        return tuple(lines)
+
 
 def export_trial(
     snapshot: StudySnapshot,
     record: TrialRecord,
     model_folder: Path,
-    *,
     to: Path,
+    *,
     onnx: bool = False,
     force: bool = False,
 ) -> ExportedModel:
@@ -68,24 +77,20 @@ def export_trial(
         BadInputError: the trial has no whole model, the target exists or can't be written, or a package is missing.
         ArchfrontError: what was written does not compute what the trained network does.
     """
-    check_target(to, force=force)
-    if onnx:
-        check_onnx_is_installed()
-    trained = _trained_network(record, model_folder)
-    temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
     try:
-        temporary.mkdir(parents=True)
-        shutil.copyfile(model_folder / WEIGHTS_FILE, temporary / WEIGHTS_FILE)
-        _write_texts(snapshot, record, folder=temporary, name=to.name, onnx=onnx)
-        image_BCHW = _random_images(snapshot)
-        difference = write_onnx(trained, temporary / ONNX_FILE, image_BCHW=image_BCHW) if onnx else None
-        files = write_sums(temporary)
-        _prove(temporary, trained, image_BCHW)
-        _publish(temporary, to)
+        check_target(to, force=force)
+        if onnx:
+            check_onnx_is_installed()
+        trained = _trained_network(record, model_folder)
+        with _folder_that_becomes(to) as temporary:
+            shutil.copyfile(model_folder / WEIGHTS_FILE, temporary / WEIGHTS_FILE)
+            _write_texts(snapshot, record, folder=temporary, name=to.name, onnx=onnx)
+            image_BCHW = _random_images(snapshot)
+            difference = write_onnx(trained, temporary / ONNX_FILE, image_BCHW=image_BCHW) if onnx else None
+            files = write_sums(temporary)
+            _prove(temporary, trained, image_BCHW)
     except OSError as error:
         raise BadInputError(f"{to}: can't be written: {error.strerror or error}", hint=_OTHER_TARGET) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return ExportedModel(folder=to, files=files, num_parameters=record.num_parameters, onnx_difference=difference)
 
 
@@ -95,7 +100,7 @@ def check_target(to: Path, *, force: bool) -> None:
     Raises:
         BadInputError: something is there, and it is no earlier export that ``force`` may replace.
     """
-    if not to.name:
+    if to.name in ("", ".."):
         raise BadInputError(f"--to {to}: names no folder", hint=_OTHER_TARGET)
     if not (to.exists() or to.is_symlink()):
         return
@@ -135,7 +140,9 @@ def _write_texts(snapshot: StudySnapshot, record: TrialRecord, *, folder: Path, 
 
 def _preprocessing(snapshot: StudySnapshot) -> dict[str, Any]:
     """How an image becomes what the network reads."""
-    task, dataset = _task(snapshot), snapshot.frozen["dataset"]
+    task, dataset = _task(snapshot), snapshot.frozen.get("dataset")
+    if dataset is None:
+        raise BadInputError(f"study {snapshot.name}: its data set was never recorded", hint="run the search again")
     return {
         "schema_version": SCHEMA_VERSION,
         "image_size": task.image_size,
@@ -173,11 +180,23 @@ def _prove(folder: Path, trained: nn.Module, image_BCHW: torch.Tensor) -> None:
         raise ArchfrontError("the exported network does not compute what the trained one does", hint=_REPORT)
 
 
-def _publish(temporary: Path, to: Path) -> None:
-    """Renames the finished folder; an earlier export steps aside first, and comes back if that fails."""
-    for path in temporary.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+@contextmanager
+def _folder_that_becomes(to: Path) -> Iterator[Path]:
+    """A new folder beside ``to``, renamed to it if all goes well and removed if not."""
+    temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for path in temporary.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        _rename(temporary, to)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _rename(temporary: Path, to: Path) -> None:
+    """An earlier export steps aside first, and comes back if that fails."""
     if not to.exists():
         temporary.rename(to)
         return
@@ -188,7 +207,7 @@ def _publish(temporary: Path, to: Path) -> None:
     except OSError:
         old.rename(to)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old)
 
 
 def _json(value: Mapping[str, Any]) -> str:

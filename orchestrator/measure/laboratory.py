@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 from orchestrator.config.settings import LatencySettings
 from orchestrator.errors import ArchfrontError
 from orchestrator.measure.estimate import MIN_BLOCKS
-from orchestrator.measure.predictor import LatencyPredictor, fit_predictor
+from orchestrator.measure.predictor import LatencyPredictor, conditions_from_dict, fit_predictor
 from orchestrator.records import Latency, LatencyConditions
 from search_spaces.architecture import Architecture, Task
 
@@ -45,6 +45,7 @@ class Laboratory:
         self._task = task
         self._prepared: tuple[Architecture, ...] = ()
         self._num_unread = 0
+        self._conditions: Mapping[str, Any] = {}
 
     @classmethod
     def start(cls, settings: LatencySettings, task: Task) -> Self:
@@ -107,10 +108,12 @@ class Laboratory:
             return ()
         if self._prepared != tuple(architectures):
             self.prepare(architectures)
-        ready = [self._answer()["ready"] for _ in range(self._num_unread)]
-        self._num_unread = 0
+        # Of several that were prepared only the last are built still; each is answered in its turn.
+        while self._num_unread:
+            self._conditions = self._answer()["ready"]
+            self._num_unread -= 1
         self._request({"go": schedule})
-        conditions = _conditions(ready[-1])
+        conditions = conditions_from_dict(self._conditions)
         return tuple(_latency(fields, conditions) for fields in self._answer()["estimates"])
 
     def _request(self, value: Mapping[str, Any]) -> None:
@@ -145,10 +148,6 @@ def _environment() -> dict[str, str]:
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def _conditions(fields: Mapping[str, Any]) -> LatencyConditions:
-    return LatencyConditions(**{**fields, "input_shape": tuple(fields["input_shape"])})
 
 
 def _latency(fields: Mapping[str, Any], conditions: LatencyConditions) -> Latency:

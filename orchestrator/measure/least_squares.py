@@ -34,7 +34,8 @@ def _settled(rows_NF: Vector, values_N: Vector, x_F: Vector, is_free_F: NDArray[
         is_blocked_F = is_free_F & (target_F <= 0.0)
         if not is_blocked_F.any():
             return target_F
-        step = float((x_F[is_blocked_F] / (x_F - target_F + (x_F == target_F))[is_blocked_F]).min())
+        start, way = x_F[is_blocked_F], (x_F - target_F)[is_blocked_F]
+        step = float(np.divide(start, way, out=np.zeros_like(start), where=way > 0.0).min())
         x_F = x_F + step * (target_F - x_F)
         is_free_F &= x_F > _TOLERANCE
         x_F[~is_free_F] = 0.0

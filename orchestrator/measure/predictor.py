@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+
 from orchestrator.config.settings import Runtime
 from orchestrator.measure.features import latency_features
 from orchestrator.measure.least_squares import Vector, non_negative_least_squares
@@ -55,9 +56,7 @@ class LatencyPredictor:
         rest = dict(fields)
         if (version := rest.pop("schema_version")) != SCHEMA_VERSION:
             raise ValueError(f"latency predictor of schema version {version}: this archfront reads {SCHEMA_VERSION}")
-        conditions = rest.pop("conditions")
-        shape = tuple(conditions["input_shape"])
-        return cls(**rest, conditions=LatencyConditions(**{**conditions, "input_shape": shape}))
+        return cls(conditions=conditions_from_dict(rest.pop("conditions")), **rest)
 
 
 def fit_predictor(
@@ -89,11 +88,17 @@ def fit_predictor(
     )
 
 
+def conditions_from_dict(fields: Mapping[str, Any]) -> LatencyConditions:
+    """From JSON, which has lists for tuples."""
+    return LatencyConditions(**{**fields, "input_shape": tuple(fields["input_shape"])})
+
+
 def _fit(features_NF: Vector, measured_N: Vector) -> Vector:
     scale_F = features_NF.max(axis=0)
     scale_F[scale_F == 0.0] = 1.0
     relative_NF = features_NF / scale_F / measured_N[:, None]
-    return non_negative_least_squares(relative_NF, np.ones(len(measured_N))) / scale_F
+    constants_F: Vector = non_negative_least_squares(relative_NF, np.ones(len(measured_N))) / scale_F
+    return constants_F
 
 
 def _left_out_predictions(features_NF: Vector, measured_N: Vector) -> Vector:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from orchestrator.report.markup import Html, tag
+from orchestrator.report.markup import Html, joined, tag
 
 WIDTH, HEIGHT = 560, 380
 LEFT, RIGHT, TOP, BOTTOM = 52, 548, 34, 338
@@ -28,6 +28,7 @@ class Axis:
 
     Attributes:
         start, end: the pixels of ``low`` and ``high``.
+        is_whole: its figures are counted, so no tick stands between two of them.
     """
 
     low: float
@@ -35,6 +36,7 @@ class Axis:
     start: float
     end: float
     scale: Scale = Scale.LINEAR
+    is_whole: bool = False
 
     def at(self, value: float) -> float:
         """The pixel of a figure."""
@@ -45,16 +47,19 @@ class Axis:
     def ticks(self) -> list[float]:
         """Round figures within the range."""
         if self.scale is Scale.LOG_ERROR:
-            candidates = [0.0, 0.5, 0.8, *(1 - digit * 10.0**-power for power in range(1, 6) for digit in (1, 0.5, 0.2))]
+            candidates = [
+                0.0,
+                0.5,
+                0.8,
+                *(1 - digit * 10.0**-power for power in range(1, 6) for digit in (1, 0.5, 0.2)),
+            ]
         elif self.scale is Scale.LOG:
-            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            candidates = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-            if sum(self.low <= tick <= self.high for tick in candidates) < 3:
-                candidates = _round_steps(self.low, self.high)
+            candidates = _log_steps(self.low, self.high)
         else:
             candidates = _round_steps(self.low, self.high)
         slack = 1e-9 * (self.high - self.low)
-        return [round(tick, 12) for tick in candidates if self.low - slack <= tick <= self.high + slack]
+        inside = [round(tick, 12) for tick in candidates if self.low - slack <= tick <= self.high + slack]
+        return [tick for tick in inside if tick.is_integer()] if self.is_whole else inside
 
     def _spread(self, value: float) -> float:
         match self.scale:
@@ -78,21 +83,13 @@ def axis_over(values: Sequence[float], *, start: float, end: float, scale: Scale
 
 def frame(x_axis: Axis, y_axis: Axis, *, x_title: str, y_title: str) -> Html:
     """Grid, tick labels and titles; what each axis shows is said beside its end."""
-    vertical = [
-        tag("line", x1=x, x2=x, y1=TOP, y2=BOTTOM) + _label(short(value), x=x, y=BOTTOM + 17, text_anchor="middle")
-        for value in x_axis.ticks()
-        for x in [x_axis.at(value)]
-    ]
-    horizontal = [
-        tag("line", x1=LEFT, x2=RIGHT, y1=y, y2=y) + _label(short(value), x=LEFT - 7, y=y + 4, text_anchor="end")
-        for value in y_axis.ticks()
-        for y in [y_axis.at(value)]
-    ]
+    vertical = [_vertical(x_axis.at(value), short(value)) for value in x_axis.ticks()]
+    horizontal = [_horizontal(y_axis.at(value), short(value)) for value in y_axis.ticks()]
     titles = [
-        _label(y_title, x=4, y=16, class_="title"),
-        _label(x_title, x=RIGHT, y=HEIGHT - 6, class_="title", text_anchor="end"),
+        tag("text", y_title, x=0, y=16, class_="title"),
+        tag("text", x_title, x=RIGHT, y=HEIGHT - 6, class_="title", text_anchor="end"),
     ]
-    return tag("g", *map(Html, vertical), *map(Html, horizontal), *titles, class_="frame", aria_hidden="true")
+    return tag("g", *vertical, *horizontal, *titles, class_="frame", aria_hidden="true")
 
 
 def chart(name: str, *content: str, title: str, description: str, role: str = "img") -> Html:
@@ -123,14 +120,26 @@ def polyline(pixels: Sequence[tuple[float, float]], **attributes: object) -> Htm
     return tag("path", d=f"M{path}", **attributes)
 
 
-def _label(text: str, **attributes: object) -> Html:
-    return tag("text", text, **attributes)
+def _vertical(x: float, label: str) -> Html:
+    line = tag("line", x1=x, x2=x, y1=TOP, y2=BOTTOM)
+    return joined([line, tag("text", label, x=x, y=BOTTOM + 17, text_anchor="middle")])
+
+
+def _horizontal(y: float, label: str) -> Html:
+    line = tag("line", x1=LEFT, x2=RIGHT, y1=y, y2=y)
+    return joined([line, tag("text", label, x=LEFT - 7, y=y + 4, text_anchor="end")])
+
+
+def _log_steps(low: float, high: float) -> list[float]:
+    """1, 2, 5 times powers of ten; powers alone over many decades, even steps within one."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    digits = (1, 2, 5) if len(powers) <= 5 else (1,)
+    steps = [digit * 10.0**power for power in powers[:: 1 + len(powers) // 10] for digit in digits]
+    return steps if sum(low <= step <= high for step in steps) >= 3 else _round_steps(low, high)
 
 
 def _round_steps(low: float, high: float) -> list[float]:
-    rough = (high - low) / 5
+    rough = (high - low) / 6
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     return [index * step for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-
-

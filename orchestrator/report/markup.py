@@ -15,7 +15,7 @@ class Html(str):
 _CHILDLESS = frozenset({"meta", "input", "use", "path", "line", "rect"})
 
 
-def tag(name: str, *children: str, **attributes: object) -> Html:
+def tag(name: str, /, *children: str, **attributes: object) -> Html:
     """An element; ``class_`` is written class, ``data_trial`` data-trial, and what is None is left out."""
     inside = "".join(f' {_name(key)}="{_value(value)}"' for key, value in attributes.items() if value is not None)
     if name in _CHILDLESS:

@@ -37,6 +37,7 @@ class StudyView:
 
     snapshot: StudySnapshot
     front: tuple[TrialRecord, ...]
+    front_numbers: frozenset[int]
     basis: LatencyBasis
     families: tuple[str, ...]
     roles: Mapping[int, str]
@@ -45,10 +46,6 @@ class StudyView:
     @property
     def completed(self) -> tuple[TrialRecord, ...]:
         return tuple(record for record in self.snapshot.records if record.state is TrialState.COMPLETED)
-
-    @property
-    def front_numbers(self) -> frozenset[int]:
-        return frozenset(record.number for record in self.front)
 
     def style(self, record: TrialRecord) -> int:
         return self.families.index(record.family) % NUM_STYLES
@@ -70,6 +67,7 @@ def view_of(snapshot: StudySnapshot) -> StudyView:
     return StudyView(
         snapshot=snapshot,
         front=members,
+        front_numbers=frozenset(record.number for record in members),
         basis=latency_basis(snapshot.records, snapshot.objectives, snapshot.constraints),
         families=tuple(sorted(by_family)),
         roles=_roles(snapshot) if members else {},
@@ -90,5 +88,3 @@ def _roles(snapshot: StudySnapshot) -> dict[int, str]:
         chosen = best(snapshot.records, snapshot.objectives, snapshot.constraints, policy)
         roles[chosen.record.number].append(role)
     return {number: ", ".join(names) for number, names in roles.items()}
-
-

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.objectives import LATENCY_MS, format_quantity
-from orchestrator.records import TrialRecord
+from orchestrator.records import LatencyConditions, TrialRecord
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 
 _NOT_CHOSEN = frozenset({"schema_version", "family", "in_channels", "num_classes"})
 """Fields that the task decides and not the search."""
@@ -23,16 +23,26 @@ def accuracy(value: float | None) -> str:
 
 def macs(value: float) -> str:
     """In millions, at every size, so that a column can be compared at a glance."""
-    return f"{value / 1e6:,.3g} M" if value < 1e9 else f"{value / 1e6:,.0f} M"
+    return f"{_three_digits(value / 1e6)} M"
 
 
 def latency(record: TrialRecord) -> str:
     """``1.23 ms (1.21 to 1.27)`` where it was measured, ``≈ 1.23 ms`` where it is predicted."""
     if record.latency is None:
-        return f"≈ {format_quantity(LATENCY_MS, record.predicted_latency_ms)}"
+        return f"≈ {_three_digits(record.predicted_latency_ms)} ms"
     found = record.latency
-    contended = ", contended" if found.is_contended else ""
-    return f"{format_quantity(LATENCY_MS, found.median_ms)} ({found.low_ms:.3g} to {found.high_ms:.3g}{contended})"
+    interval = f"{_three_digits(found.low_ms)} to {_three_digits(found.high_ms)}"
+    return f"{_three_digits(found.median_ms)} ms ({interval}{', contended' if found.is_contended else ''})"
+
+
+def conditions(found: LatencyConditions) -> str:
+    """Under which a latency holds, in one line."""
+    shape = " x ".join(map(str, found.input_shape))
+    threads = count(found.num_threads, "thread")
+    return (
+        f"{found.device}, {threads}, batch {found.batch_size} of {shape}, {found.dtype}, {found.runtime}, "
+        f"torch {found.torch_version}"
+    )
 
 
 def duration(seconds: float) -> str:
@@ -53,7 +63,9 @@ def count(number: int, noun: str) -> str:
 def architecture(fields: Mapping[str, Any], shown: Iterable[str]) -> str:
     """``k 12 · blocks 4-4-6 · θ 0.5``: the fields that are asked for, in the order of the architecture."""
     names = set(shown)
-    parts = (f"{_SHORT_NAMES.get(name, name.replace('_', ' '))} {_value(fields[name])}" for name in fields if name in names)
+    parts = (
+        f"{_SHORT_NAMES.get(name, name.replace('_', ' '))} {_value(fields[name])}" for name in fields if name in names
+    )
     return " · ".join(parts) or NONE
 
 
@@ -63,6 +75,12 @@ def fields_that_differ(architectures: Iterable[Mapping[str, Any]]) -> frozenset[
     names = {name for fields in everyone for name in fields} - _NOT_CHOSEN
     distinct = {name for name in names if len({repr(fields.get(name)) for fields in everyone}) > 1}
     return frozenset(distinct or names)
+
+
+def _three_digits(value: float) -> str:
+    """``0.0412``, ``4.10``, ``1,234``: as many decimals as make three digits."""
+    exponent = math.floor(math.log10(value)) if value > 0 else 0
+    return f"{value:,.{min(max(0, 2 - exponent), 9)}f}"
 
 
 def _value(value: Any) -> str:

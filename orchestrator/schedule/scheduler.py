@@ -11,7 +11,7 @@ from orchestrator.schedule.referee import Referee
 from orchestrator.store.messages import from_tune
 
 
-class StudyScheduler(FIFOScheduler):
+class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
     """Tune calls ``on_trial_result`` before anything else: here a report and its decision become one transaction.
 
     Tune pickles its scheduler into snapshots that are never read back: what is pickled is an empty shell.
@@ -24,9 +24,8 @@ class StudyScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         assert self._referee is not None
         message = from_tune(result)
-        if message is None or self._referee.receive(message):
-            return TrialScheduler.CONTINUE
-        return TrialScheduler.STOP
+        goes_on = message is None or self._referee.receive(message)
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         assert self._referee is not None

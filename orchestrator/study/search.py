@@ -12,7 +12,8 @@ from orchestrator.runtime.layout import Layout
 from orchestrator.schedule.referee import Referee
 from orchestrator.store.store import StudyStore
 from orchestrator.suggest.proposals import Proposals
-from orchestrator.training.worker import GroupShape, StudyWork, WorkerGroups
+from orchestrator.training.attempt import StudyWork
+from orchestrator.training.worker import GroupShape, WorkerGroups
 from orchestrator.trial import Trainable, inline_trainable, proxy_trainable
 
 PROXY_MEMORY_BYTES = 64 << 20

@@ -43,7 +43,7 @@ class OptunaSampler:
         self._untold: set[int] = set()
         self._num_asks = 0
         optuna.logging.set_verbosity(logging.ERROR)
-        directions = [objective.direction.value for objective in objectives]
+        directions = [optuna.study.StudyDirection[objective.direction.name] for objective in objectives]
         self._study = optuna.create_study(directions=directions, sampler=RandomSampler(seed=seed))
 
     def ask(self, number: int) -> Point:

@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 from orchestrator.suggest.proposals import Proposals
 
 
-class StudySearcher(Searcher):
+class StudySearcher(Searcher):  # type: ignore[misc]
     """Hands Tune one attempt per Tune trial.
 
     Tune pickles its searcher into snapshots that are never read back: what is pickled is an empty shell.

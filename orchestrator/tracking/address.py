@@ -74,8 +74,11 @@ def _checked(uri: str, where: str) -> str:
     try:
         parts = urlsplit(uri)
         _ = parts.port
-    except ValueError as error:
-        raise BadInputError(f'{where} = "{shown}": {redacted(str(error), uri)}', hint=f"correct it, {_WAY_OUT}") from None
+    except ValueError:
+        raise BadInputError(
+            f'{where} = "{shown}": is no address',
+            hint=f"its port must be a number, and %2F and the like stand for signs inside a password, {_WAY_OUT}",
+        ) from None
     if problem := _problem(uri, parts):
         message, hint = problem
         raise BadInputError(f'{where} = "{shown}": {message}', hint=f"{hint}, {_WAY_OUT}")

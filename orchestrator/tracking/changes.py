@@ -20,12 +20,11 @@ from orchestrator.tracking.events import (
 from orchestrator.tracking.presentation import (
     EPOCH_METRICS,
     MAX_RUN_NAME,
-    MAX_TAG,
     RUN_NAME_TAG,
     finite_metrics,
-    flattened,
-    key,
+    params,
     run_name,
+    tags,
 )
 
 RUNNING = "RUNNING"
@@ -65,9 +64,6 @@ class RunChange:
     def add_figures(self, metrics: Mapping[str, float], timestamp_ms: int) -> None:
         for name, value in finite_metrics(metrics):
             self.figures[name] = Point(name=name, value=value, timestamp_ms=timestamp_ms)
-
-    def add_tags(self, tags: Mapping[str, str]) -> None:
-        self.tags |= {key(name): value[:MAX_TAG] for name, value in tags.items()}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -115,16 +111,16 @@ def _start_study(changes: Changes, event: StudyStarted) -> None:
     study = changes.study
     study.started_ms = study.started_ms or event.timestamp_ms
     study.status = RUNNING
-    study.params |= flattened(event.params)
-    study.add_tags({RUN_NAME_TAG: event.name[:MAX_RUN_NAME], "state": RUNNING, **event.tags})
+    study.params |= params(event.params)
+    study.tags |= tags({RUN_NAME_TAG: event.name[:MAX_RUN_NAME], "state": RUNNING, **event.tags})
     changes.description = event.description
 
 
 def _start_trial(trial: RunChange, event: TrialStarted) -> None:
     trial.started_ms = trial.started_ms or event.timestamp_ms
     trial.status = RUNNING
-    trial.params |= flattened(event.params)
-    trial.add_tags({
+    trial.params |= params(event.params)
+    trial.tags |= tags({
         RUN_NAME_TAG: run_name(event.number, event.family),
         "state": TrialState.RUNNING,
         "family": event.family,
@@ -145,5 +141,5 @@ def _add_epoch(trial: RunChange, event: EpochReported) -> None:
 
 def _end_trial(trial: RunChange, event: TrialEnded) -> None:
     trial.status, trial.ended_ms = _TRIAL_STATUS.get(event.state, "KILLED"), event.timestamp_ms
-    trial.add_tags({"state": event.state, **({"cause": event.cause} if event.cause else {}), **event.tags})
+    trial.tags |= tags({"state": event.state, **({"cause": event.cause} if event.cause else {}), **event.tags})
     trial.add_figures(event.metrics, event.timestamp_ms)

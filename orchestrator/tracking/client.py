@@ -30,7 +30,8 @@ class Client:
     """MLflow for one study.
 
     What MLflow holds is asked once and then remembered; after any failure it is asked again, because nobody knows
-    what arrived.
+    what arrived. Points of curves can't be asked for cheaply: those that surely arrived are remembered until their
+    whole batch has, so that a server that fails now and then still gets on.
     """
 
     def __init__(self, *, uri: str, experiment: str, study_id: str, directory: Path) -> None:
@@ -41,6 +42,7 @@ class Client:
         self._mlflow: MlflowClient | None = None
         self._experiment_id = ""
         self._runs: dict[int | None, KnownRun] = {}
+        self._arrived: set[tuple[int | None, Point]] = set()
         self._is_current = False
         self._has_failed = False
 
@@ -60,6 +62,7 @@ class Client:
             self._is_current = False
             self._has_failed = True
             raise
+        self._arrived.clear()
         return refusals
 
     @property
@@ -127,13 +130,15 @@ class Client:
         params = {name: value for name, value in change.params.items() if name not in run.params}
         tags = {name: value for name, value in change.tags.items() if run.tags.get(name) != value}
         figures = [point for point in change.figures.values() if run.figures.get(point.name) != point.value]
+        curves = [point for point in change.curves if (number, point) not in self._arrived]
         self._client.log_batch(
             run.run_id,
-            [_metric(point) for point in (*figures, *change.curves)],
+            [_metric(point) for point in (*figures, *curves)],
             [Param(name, value) for name, value in params.items()],
             [RunTag(name, value) for name, value in tags.items()],
             synchronous=True,
         )
+        self._arrived |= {(number, point) for point in curves}
         run.params |= params
         run.tags |= tags
         run.figures |= {point.name: point.value for point in figures}
@@ -142,7 +147,12 @@ class Client:
     def _create(self, number: int | None, change: RunChange) -> KnownRun:
         tags = {STUDY_TAG: self._study_id, "kind": "study", RUN_NAME_TAG: "study"}
         if number is not None:
-            tags |= {TRIAL_TAG: str(number), "kind": "trial", RUN_NAME_TAG: str(number), _PARENT: self._study_run.run_id}
+            tags |= {
+                TRIAL_TAG: str(number),
+                "kind": "trial",
+                RUN_NAME_TAG: str(number),
+                _PARENT: self._study_run.run_id,
+            }
             if "pareto" not in change.tags:
                 self._mark(number, change, is_on_front=False)
         start_ms = change.started_ms or int(time.time() * 1000)

@@ -34,7 +34,9 @@ class Event:
 
     def to_payload(self) -> dict[str, Any]:
         """JSON values only; ``event_from`` gives an equal event back."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
+        }
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
@@ -49,7 +51,7 @@ class StudyStarted(Event):
 
     name: str
     params: Mapping[str, Any]
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
 
 
@@ -68,7 +70,7 @@ class TrialStarted(Event):
     family: str
     architecture_id: str
     params: Mapping[str, Any]
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -93,7 +95,7 @@ class TrialEnded(Event):
     state: TrialState
     cause: Cause | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:

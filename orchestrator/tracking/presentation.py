@@ -69,15 +69,14 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Params of a nested table, by dotted name; None is left out."""
-    params: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            params |= flattened(value, f"{prefix}{name}.")
-        elif value is not None:
-            params[key(prefix + name)] = text(value)[:MAX_PARAM]
-    return params
+def params(values: Mapping[str, Any]) -> dict[str, str]:
+    """A nested table by dotted names, as MLflow accepts it."""
+    return {key(name): words[:MAX_PARAM] for name, words in _flattened(values, "")}
+
+
+def tags(values: Mapping[str, Any]) -> dict[str, str]:
+    """The same, at the length that tags may have."""
+    return {key(name): words[:MAX_TAG] for name, words in _flattened(values, "")}
 
 
 def note(previous: str, *, description: str | None, front: str | None) -> str:
@@ -87,6 +86,14 @@ def note(previous: str, *, description: str | None, front: str | None) -> str:
     words = old_description if description is None else description.strip()
     parts = [words, f"{_FRONT_HEADING}\n\n{table}" if table else ""]
     return _cut("\n\n".join(part for part in parts if part))
+
+
+def _flattened(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield prefix + name, text(value)
 
 
 def _cut(markdown: str) -> str:

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TextIO
 
+from orchestrator.tracking.changes import collect
 from orchestrator.tracking.events import Event, event_from
 from orchestrator.tracking.failures import explain
 
@@ -35,28 +36,32 @@ def main() -> None:
         entries = json.loads(lines.get())
         try:
             client = client or _connect(settings)
-            answer = {"refusals": _apply(client, entries)}
+            answer: dict[str, Any] = {"refusals": apply_entries(client, entries)}
         except Exception as error:  # noqa: BLE001 - MLflow's client raises anything; all of it is answered
             answer = {"error": explain(error, settings["uri"])}
         replies.write(json.dumps(answer) + "\n")
         replies.flush()
 
 
-def _connect(settings: dict[str, Any]) -> Client:
-    from orchestrator.tracking.client import Client
-
-    return Client(**{**settings, "directory": Path(settings["directory"])})
-
-
-def _apply(client: Client, entries: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+def apply_entries(client: Client, entries: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Applies kinds with their payloads; returns what is refused for good: by us, or by MLflow."""
     events: list[Event] = []
     refusals: list[str] = []
     for kind, payload in entries:
         try:
-            events.append(event_from(kind, payload))
-        except ValueError as error:
+            event = event_from(kind, payload)
+            collect([event])  # what this can't take would keep all later events back
+        except (ValueError, TypeError, AttributeError) as error:
             refusals.append(str(error))
+        else:
+            events.append(event)
     return refusals + client.apply(events)
+
+
+def _connect(settings: dict[str, Any]) -> Client:
+    from orchestrator.tracking.client import Client
+
+    return Client(**{**settings, "directory": Path(settings["directory"])})
 
 
 def _own_stdout() -> TextIO:

@@ -119,4 +119,4 @@ class Tracker:
             _log.warning("tracking is behind: %s", message)
         self._last_error = message
         self._num_failures += 1
-        return min(MAX_BACKOFF_S, 0.5 * 2**self._num_failures)
+        return min(MAX_BACKOFF_S, 2.0 ** min(self._num_failures - 1, 6))

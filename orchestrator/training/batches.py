@@ -63,6 +63,11 @@ class Batches:
         images_BCHW = self._augmented(self.split.images_NCHW[rows_B], step, shard)
         return self.dataset.normalised(images_BCHW), self.split.labels_N[rows_B]
 
+    def sample(self, num_images: int) -> Tensor:
+        """This rank's share of some images, the same ones in every epoch, not augmented: ``images_BCHW``."""
+        rows_N = _order(self.seed, 0, len(self.split))[:num_images]
+        return self.split.images_NCHW[rows_N[self.ranks.shard(len(rows_N))].to(self.ranks.device)]
+
     def _augmented(self, images_BCHW: Tensor, step: int, shard: slice) -> Tensor:
         recipe = self.recipe
         if not (recipe.max_shift or recipe.flip):
@@ -72,7 +77,7 @@ class Batches:
         return move(images_BCHW, moves[shard])
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, num_images: int) -> Tensor:
     """The order of an epoch's images."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))

@@ -38,13 +38,14 @@ class FlatNetwork:
 
     @contextmanager
     def holding(self, values_V: Tensor) -> Iterator[nn.Module]:
-        """Lends the network other values."""
-        own_V = self.values_V.clone()
+        """Lends the network other values; afterwards it has its own again, whatever was done to them."""
+        own_V, own_K = self.values_V.clone(), self.counters_K.clone()
         self.values_V.copy_(values_V)
         try:
             yield self.module
         finally:
             self.values_V.copy_(own_V)
+            self.counters_K.copy_(own_K)
 
 
 @torch.no_grad()

@@ -32,6 +32,13 @@ class Ranks:
             distributed.all_reduce(tensor)
         return tensor
 
+    def add_with_flag(self, value: Tensor, *, flag: bool) -> tuple[Tensor, bool]:
+        """The sum of a scalar over all ranks, and whether the flag is set on at least one, in one message."""
+        if self.world_size == 1:
+            return value, flag
+        message = self.add(torch.stack([value, value.new_tensor(float(flag))]))
+        return message[0], bool(message[1])
+
     def any(self, *, flag: bool) -> bool:
         """Whether the flag is set on at least one rank."""
         if self.world_size == 1:

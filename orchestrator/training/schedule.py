@@ -26,7 +26,3 @@ def average_decay(recipe: Recipe, step: int) -> float:
     """
     return min(recipe.average_decay, (1 + step) / (10 + step))
 
-
-def statistics_momentum(momentum: float, step: int) -> float:
-    """Weight of this step's batch in batch norm's running statistics: a plain mean at first, ``momentum`` later."""
-    return max(momentum, 1 / (1 + step))

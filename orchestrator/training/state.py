@@ -22,7 +22,7 @@ class TrainingState:
     """A network, its average and its optimiser.
 
     Attributes:
-        average_V: exponential average of the network's values, batch norm's statistics included.
+        average_V: exponential average of the network's weights, with batch norm's statistics for them.
         losses_S: of each step of the current epoch.
     """
 
@@ -72,4 +72,5 @@ class TrainingState:
         set_learning_rate(self.optimizer, learning_rate(self.recipe, step, steps_per_epoch=self.steps_per_epoch))
         self.optimizer.step()
         self.network.gradients_P.zero_()
-        self.average_V.lerp_(self.network.values_V, 1 - average_decay(self.recipe, step))
+        weights_P = self.network.weights_P
+        self.average_V[: len(weights_P)].lerp_(weights_P, 1 - average_decay(self.recipe, step))

@@ -36,7 +36,7 @@ class Stepper:
     def of(cls, network: FlatNetwork, batches: Batches) -> Stepper:
         replica = network.module
         if batches.ranks.world_size > 1:
-            # Buffers travel with the loss, see exchange().
+            # Training does not read batch norm's statistics, and evaluation has its own.
             replica = DistributedDataParallel(network.module, broadcast_buffers=False)
         precision = choose_precision(batches.ranks.device, batches.dataset.task.image_size)
         return cls(network=network, replica=replica, batches=batches, precision=precision)
@@ -54,25 +54,12 @@ class Stepper:
 
     def try_largest_part(self, num_parts: int) -> None:
         """Does the first part of the first step and forgets it, to see whether it fits into the memory."""
-        values_V, counters_K = self.network.values_V.clone(), self.network.counters_K.clone()
+        input_BCHW, labels_B = self.batches.at(0)
         try:
-            input_BCHW, labels_B = self.batches.at(0)
-            with self._without_exchange():
+            with self.network.holding(self.network.values_V), self._without_exchange():
                 self._backward(input_BCHW.tensor_split(num_parts)[0], labels_B.tensor_split(num_parts)[0])
         finally:
-            self.network.values_V.copy_(values_V)
-            self.network.counters_K.copy_(counters_K)
             self.network.gradients_P.zero_()
-
-    def exchange(self, loss: Tensor, *, flag: bool) -> tuple[Tensor, bool]:
-        """Averages buffers over the ranks, adds the shares of the loss up, and says whether a rank set its flag."""
-        ranks = self.batches.ranks
-        if ranks.world_size == 1:
-            return loss, flag
-        buffers_Q = self.network.buffers_Q
-        message = ranks.add(torch.cat([buffers_Q / ranks.world_size, loss.view(1), loss.new_tensor([float(flag)])]))
-        buffers_Q.copy_(message[:-2])
-        return message[-2], bool(message[-1])
 
     def _backward(self, input_BCHW: Tensor, labels_B: Tensor) -> Tensor:
         recipe, ranks = self.batches.recipe, self.batches.ranks

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,12 +107,11 @@ def serve(config: dict[str, Any]) -> None:
     """
     import ray
     import ray.train
-    from torch import distributed
 
     from orchestrator.training.reset import reset_global_state, warm_up
 
     broker, group, study = config["broker"], config["group"], config["study"]
-    control = Control(distributed.new_group(backend="gloo", timeout=datetime.timedelta(seconds=CONTROL_TIMEOUT_S)))
+    control = Control.open()
     reset_global_state(num_threads=study.num_threads)
     dataset_of(study.data, study.seed)
     warm_up()
@@ -143,12 +142,19 @@ def _agreed(outcomes: list[Message | None]) -> Message | None:
 class Control:
     """Small messages between the ranks of a group, over gloo and apart from the gradients."""
 
-    def __init__(self, process_group: ProcessGroup) -> None:
+    def __init__(self, process_group: ProcessGroup, *, rank: int, world_size: int) -> None:
+        self._group = process_group
+        self.rank = rank
+        self.world_size = world_size
+
+    @classmethod
+    def open(cls) -> Control:
+        """Called by all ranks of the default process group."""
         from torch import distributed
 
-        self._group = process_group
-        self.rank: int = distributed.get_rank()
-        self.world_size: int = distributed.get_world_size()
+        process_group = distributed.new_group(backend="gloo", timeout=timedelta(seconds=CONTROL_TIMEOUT_S))
+        assert not isinstance(process_group, int)
+        return cls(process_group, rank=distributed.get_rank(), world_size=distributed.get_world_size())
 
     def broadcast(self, value: Any) -> Any:
         """Rank 0's value, on every rank."""

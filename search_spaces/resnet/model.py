@@ -18,10 +18,11 @@ from search_spaces.resnet.architecture import Block, ResNetArchitecture
 class ResidualBlock(nn.Module, ABC):
     """Convolutions with a shortcut around them."""
 
-    def __init__(self, block: Block) -> None:
+    downsample: nn.Module
+
+    def __init__(self) -> None:
         super().__init__()
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(block)
         self.grad_checkpointing = False
 
     @abstractmethod
@@ -45,12 +46,13 @@ class BasicBlock(ResidualBlock):
     """Two 3x3 convolutions."""
 
     def __init__(self, block: Block, _groups: int) -> None:
-        super().__init__(block)
+        super().__init__()
         width = block.width
         self.conv1 = nn.Conv2d(block.in_channels, width, kernel_size=3, stride=block.stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, block.out_channels, kernel_size=3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(block.out_channels)
+        self.downsample = _shortcut(block)
 
     def residual(self, features_BCHW: Tensor) -> Tensor:
         features_BCHW = self.relu(self.bn1(self.conv1(features_BCHW)))
@@ -62,7 +64,7 @@ class Bottleneck(ResidualBlock):
     """A 1x1 convolution to fewer channels, a 3x3 (with the stride) and a 1x1 back to many."""
 
     def __init__(self, block: Block, groups: int) -> None:
-        super().__init__(block)
+        super().__init__()
         width = block.width
         self.conv1 = nn.Conv2d(block.in_channels, width, kernel_size=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -70,6 +72,7 @@ class Bottleneck(ResidualBlock):
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, block.out_channels, kernel_size=1, bias=False)
         self.bn3 = nn.BatchNorm2d(block.out_channels)
+        self.downsample = _shortcut(block)
 
     def residual(self, features_BCHW: Tensor) -> Tensor:
         features_BCHW = self.relu(self.bn1(self.conv1(features_BCHW)))

@@ -1,0 +1,53 @@
+"""The front as a Markdown table: for MLflow's description of a study and for the card of an export."""
+
+from __future__ import annotations
+
+from orchestrator.records import StudySnapshot, TrialRecord
+from orchestrator.report import wording
+from orchestrator.report.view import StudyView, view_of
+from orchestrator.selector import LatencyBasis
+
+_COLUMNS = ("trial", "family", "architecture", "parameters", "MACs", "latency", "validation accuracy", "test accuracy")
+_RULE = ("--:", ":--", ":--", "--:", "--:", "--:", "--:", "--:")
+
+# What Markdown, or HTML within it, would take for markup.
+_ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\|`*_{}[]<>#~$!"} | {"\n": " ", "\r": " "})
+
+
+def to_markdown(snapshot: StudySnapshot) -> str:
+    """The members of the front, most accurate first, and a line that says what their latency is."""
+    view = view_of(snapshot)
+    if not view.front:
+        return "The front is empty: no trial is COMPLETED inside the constraints.\n"
+    lines = [_line(_COLUMNS), _line(_RULE), *(_row(view, record) for record in view.front)]
+    predicted = view.basis is LatencyBasis.PREDICTED
+    note = (
+        "Latency marked ≈ is predicted; the front is provisional until it is measured."
+        if predicted
+        else _conditions(view)
+    )
+    return "\n".join([*lines, "", note, ""])
+
+
+def _row(view: StudyView, record: TrialRecord) -> str:
+    cells = (
+        str(record.number),
+        record.family,
+        view.architecture(record),
+        f"{record.num_parameters:,}",
+        wording.macs(record.macs),
+        wording.latency(record),
+        wording.accuracy(record.accuracy),
+        wording.accuracy(record.test_accuracy),
+    )
+    return _line([cell.translate(_ESCAPED) for cell in cells])
+
+
+def _conditions(view: StudyView) -> str:
+    latency = view.front[0].latency
+    assert latency is not None, "a measured front has measured members"
+    return f"Latency: median with its 95 % interval, {wording.conditions(latency.conditions)}."
+
+
+def _line(cells: tuple[str, ...] | list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

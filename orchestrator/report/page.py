@@ -1,0 +1,182 @@
+"""The report: one HTML page with its style, its script and its figures inside, that asks no network for anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+from orchestrator.records import StudySnapshot, TrialRecord, TrialState
+from orchestrator.report import wording
+from orchestrator.report.curves import hypervolume_curve, learning_curves
+from orchestrator.report.markup import Html, joined, tag
+from orchestrator.report.planes import planes
+from orchestrator.report.tables import budget_tables, front_table, trial_table
+from orchestrator.report.view import NUM_STYLES, StudyView, view_of
+from orchestrator.selector import LatencyBasis
+
+# A browser that obeys it can't be made to load anything, whatever a name in the study contains.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+_MARKERS = (
+    "M5,0A5,5 0 1 1 -5,0A5,5 0 1 1 5,0Z",
+    "M-4.4,-4.4H4.4V4.4H-4.4Z",
+    "M0,-5.6L5.4,3.9H-5.4Z",
+    "M0,-6L6,0L0,6L-6,0Z",
+    "M0,5.6L5.4,-3.9H-5.4Z",
+    "M-2,-5.5H2V-2H5.5V2H2V5.5H-2V2H-5.5V-2H-2Z",
+)
+
+
+def render(snapshot: StudySnapshot) -> str:
+    """A study as one self-contained HTML page."""
+    view = view_of(snapshot)
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{snapshot.name} · archfront"),
+        tag("style", _asset("page.css")),
+    )
+    body = tag("body", _marker_shapes(), tag("main", *_sections(view)), tag("script", _asset("page.js")))
+    page = "<!doctype html>\n" + tag("html", head, body, lang="en")
+    # A file name that is not UTF-8 becomes lone surrogates in Python, which no file can hold.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _sections(view: StudyView) -> Iterator[Html]:
+    yield _headline(view)
+    yield _section("front", "Pareto front", _filter(view), planes(view), front_table(view))
+    yield _section("training", "Search", tag("div", learning_curves(view), hypervolume_curve(view), class_="charts"))
+    yield _section("families", "Families at equal budgets", budget_tables(view))
+    yield _section("trials", "All trials", trial_table(view))
+    yield _section("conditions", "Conditions and provenance", *_conditions(view))
+
+
+def _headline(view: StudyView) -> Html:
+    snapshot = view.snapshot
+    tiles = [_tile(*tile) for tile in _tiles(view)]
+    parts = [
+        tag("p", "archfront study", class_="kicker"),
+        tag("h1", snapshot.name),
+        tag("p", _summary(view), class_="lead"),
+        tag("dl", *tiles, class_="tiles"),
+    ]
+    if view.front and view.basis is LatencyBasis.PREDICTED:
+        text = "The front is provisional: latency is predicted, because not every member of it is measured yet."
+        parts.append(tag("p", text, class_="notice", role="note"))
+    return tag("header", *parts)
+
+
+def _summary(view: StudyView) -> str:
+    if not view.front:
+        return "No network stands on the front: none is fully trained inside the constraints."
+    smallest = min(view.front, key=lambda record: (record.num_parameters, record.number))
+    if len(view.front) == 1:
+        return f"One network stands on the front: {_accuracy_and_size(smallest)}."
+    return (
+        f"{len(view.front)} networks stand on the front: from {_accuracy_and_size(smallest)} "
+        f"to {_accuracy_and_size(view.front[0])}."
+    )
+
+
+def _accuracy_and_size(record: TrialRecord) -> str:
+    return f"{wording.accuracy(record.accuracy)} with {wording.count(record.num_parameters, 'parameter')}"
+
+
+def _tiles(view: StudyView) -> Iterator[tuple[str, str, str]]:
+    """Name, figure and remark."""
+    snapshot = view.snapshot
+    states = Counter(record.state for record in snapshot.records)
+    yield (
+        "on the front",
+        f"{len(view.front):,}",
+        f"of {wording.count(states[TrialState.COMPLETED], 'fully trained trial')}",
+    )
+    if view.front:
+        first = view.front[0]
+        test = f"test {wording.accuracy(first.test_accuracy)}" if first.test_accuracy is not None else "validation"
+        yield "best accuracy", wording.accuracy(first.accuracy), f"{test}, trial {first.number}"
+    remarks = [f"{states[state]:,} {state.lower()}" for state in TrialState if states[state]]
+    refused = sum(snapshot.num_refused.values())
+    remarks += [f"{refused:,} refused untrained"] if refused else []
+    yield "trials", f"{len(snapshot.records):,}", ", ".join(remarks) or "none yet"
+    yield "duration", wording.duration(snapshot.wall_time_s), f"begun {snapshot.created_at[:16].replace('T', ' ')}"
+
+
+def _tile(name: str, figure: str, remark: str) -> Html:
+    return tag("div", tag("dt", name), tag("dd", figure, class_="figure"), tag("dd", remark))
+
+
+def _section(identity: str, title: str, *content: Html) -> Html:
+    return tag("section", tag("h2", title, id=identity), *content, aria_labelledby=identity)
+
+
+def _filter(view: StudyView) -> Html:
+    """The legend; with a script its boxes also hide a family wherever it is drawn or listed."""
+    counts = Counter(record.family for record in view.front)
+    boxes = [
+        tag(
+            "label",
+            tag("input", type="checkbox", checked="", value=f"f{index % NUM_STYLES}"),
+            tag(
+                "svg",
+                tag("use", href=f"#m{index % NUM_STYLES}"),
+                class_=f"k f{index % NUM_STYLES}",
+                viewBox="-7 -7 14 14",
+            ),
+            f"{family} ",
+            tag("small", f"{counts[family]} on the front"),
+        )
+        for index, family in enumerate(view.families)
+    ]
+    return tag("fieldset", tag("legend", "Families"), *boxes, class_="filter") if boxes else Html()
+
+
+def _marker_shapes() -> Html:
+    shapes = [tag("path", d=path, id=f"m{index}") for index, path in enumerate(_MARKERS)]
+    small = [tag("path", d=path, id=f"s{index}", transform="scale(0.7)") for index, path in enumerate(_MARKERS)]
+    return tag("svg", tag("defs", *shapes, *small), class_="shapes", aria_hidden="true")
+
+
+def _conditions(view: StudyView) -> Iterator[Html]:
+    snapshot = view.snapshot
+    rows: dict[str, Any] = {
+        "study": snapshot.study_id,
+        "begun": snapshot.created_at,
+        "objectives": ", ".join(f"{item.direction} {item.name}" for item in snapshot.objectives),
+        "constraints": "; ".join(map(str, snapshot.constraints)) or "none",
+        "refused untrained": ", ".join(f"{count:,} {why}" for why, count in snapshot.num_refused.items()) or "none",
+        "latency": _latency_conditions(view),
+    }
+    yield _definitions(rows | dict(snapshot.provenance))
+    if snapshot.frozen:
+        yield tag("details", tag("summary", "Settings that may not change"), _definitions(snapshot.frozen))
+
+
+def _latency_conditions(view: StudyView) -> str:
+    found = {record.latency.conditions for record in view.snapshot.records if record.latency is not None}
+    return " / ".join(sorted(map(wording.conditions, found))) or "predicted, not measured"
+
+
+def _definitions(values: Mapping[str, Any]) -> Html:
+    pairs = [joined([tag("dt", str(name)), tag("dd", _nested(value))]) for name, value in values.items()]
+    return tag("dl", *pairs, class_="facts")
+
+
+def _nested(value: Any) -> Html:
+    if isinstance(value, Mapping) and value:
+        return _definitions(value)
+    if isinstance(value, list | tuple):
+        plain = not any(isinstance(item, Mapping | list | tuple) for item in value)
+        return (
+            joined([", ".join(map(str, value))]) if plain else tag("ul", *(tag("li", _nested(item)) for item in value))
+        )
+    return joined([wording.NONE if value in (None, "", {}) else str(value)])
+
+
+def _asset(name: str) -> Html:
+    return Html(resources.files("orchestrator.report").joinpath(name).read_text(encoding="utf-8"))

@@ -1,0 +1,155 @@
+"""One worker a trial, inside Tune's reused actors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from orchestrator.records import TrialState
+from tests.integration.conftest import Cli
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_study_from_its_file_to_an_exported_network(cli: Cli, processes_left: Callable[[], Sequence[str]]) -> None:
+    events = cli.search()
+    assert processes_left() == []
+    snapshot = cli.snapshot()
+    assert len(snapshot.records) == 6
+    assert all(record.state.is_end for record in snapshot.records)
+    trials = [event for event in events if event["event"] == "trial"]
+    assert sorted(event["trial"] for event in trials) == list(range(6))
+    _check_front(events[-1])
+    _check_files(cli)
+    _check_tracking(cli)
+    _check_choice(cli)
+    _check_extension(cli)
+
+
+def _check_front(event: dict[str, object]) -> None:
+    members = event["members"]
+    assert isinstance(members, list)
+    assert members
+    for member in members:
+        low, high = member["latency_interval_ms"]
+        assert low <= member["latency_ms"] <= high
+        assert member["test_accuracy"] is not None
+
+
+def _check_files(cli: Cli) -> None:
+    assert "<svg" in (cli.study / "report.html").read_text()
+    with (cli.study / "trials.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 6
+    assert (cli.study / "trials.parquet").exists()
+    assert not (cli.study / "scratch").exists()
+    for record in cli.snapshot().records:
+        assert (
+            json.loads((cli.study / "trials" / f"{record.number:05d}" / "final.json").read_text())["state"]
+            == record.state
+        )
+
+
+def _check_tracking(cli: Cli) -> None:
+    client = MlflowClient(f"sqlite:///{cli.folder}/runs/mlflow.db")
+    experiment = client.get_experiment_by_name("archfront")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert (len(runs), len(children)) == (7, 6)
+    record = next(record for record in cli.snapshot().records if record.state is TrialState.COMPLETED)
+    run = next(run for run in children if run.data.tags["archfront.trial"].endswith(str(record.number)))
+    assert run.data.metrics["accuracy"] == pytest.approx(record.accuracy, abs=1e-4)
+    assert run.data.tags["pareto"] in ("true", "false")
+    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {"report.html", "trials.csv"}
+    mlflow.set_tracking_uri("")
+
+
+def _check_choice(cli: Cli) -> None:
+    best = cli.run("best", "runs/tiny", "--json")
+    assert best.returncode == 0, best.stderr
+    number = json.loads(best.stdout)["best"]["trial"]
+    assert cli.run("front", "runs/tiny").returncode == 0
+    exported = cli.run("export", "runs/tiny", "--trial", str(number), "--to", "exported", "--onnx")
+    assert exported.returncode == 0, exported.stderr
+    assert (cli.folder / "exported" / "model.onnx").exists()
+
+
+def _check_extension(cli: Cli) -> None:
+    before = cli.snapshot().records
+    cli.search("--trials", "8")
+    after = cli.snapshot().records
+    assert len(after) == 8
+    assert [record.accuracy for record in after[:6]] == [record.accuracy for record in before]
+    refused = cli.run("search", "tiny.toml", "--set", "recipe.epochs=5")
+    assert refused.returncode == 2
+    assert "recipe.epochs: 4 -> 5" in refused.stderr
+
+
+def test_ctrl_c_checkpoints_and_the_same_command_goes_on(cli: Cli, processes_left: Callable[[], Sequence[str]]) -> None:
+    arguments = ("search", "tiny.toml", "--set", "recipe.epochs=60", "--trials", "3")
+    process = cli.start(*arguments)
+    _wait_for_reports(cli, 4)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    took_s = time.monotonic() - began
+    assert process.returncode == 4, out + error
+    assert took_s < 10
+    assert "resume with: archfront search tiny.toml" in error
+    assert processes_left() == []
+    running = [record for record in cli.snapshot().records if record.state is TrialState.RUNNING]
+    assert running
+    reported = {record.number: len(record.reports) for record in running}
+    resumed = cli.run(*arguments)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    for record in cli.snapshot().records:
+        assert record.state.is_end
+        assert len(record.reports) >= reported.get(record.number, 0)
+        assert record.num_attempts == (2 if record.number in reported else 1)
+
+
+@pytest.mark.parametrize("whom", ["driver", "worker"])
+def test_a_killed_process_loses_no_trial(cli: Cli, processes_left: Callable[[], Sequence[str]], whom: str) -> None:
+    import psutil
+
+    arguments = ("search", "tiny.toml", "--set", "recipe.epochs=30", "--set", 'study.scheduler="none"', "--trials", "3")
+    process = cli.start(*arguments)
+    _wait_for_reports(cli, 6)
+    children = psutil.Process(process.pid).children(recursive=True)
+    if whom == "driver":
+        children[0].kill()
+        out, error = process.communicate(timeout=30)
+        assert process.returncode == 4, out + error
+        assert processes_left() == []
+        process = cli.start(*arguments)
+    else:
+        next(
+            child for child in children if "ImplicitFunc" in child.name() or "ImplicitFunc" in " ".join(child.cmdline())
+        ).kill()
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0, out + error
+    records = cli.snapshot().records
+    assert [record.state for record in records] == [TrialState.COMPLETED] * 3
+    assert max(record.num_attempts for record in records) == 2
+    assert all([report.epoch for report in record.reports] == list(range(1, 31)) for record in records)
+
+
+def _wait_for_reports(cli: Cli, count: int, *, timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if (cli.study / "study.db").exists():
+            try:
+                if sum(len(record.reports) for record in cli.snapshot().records) >= count:
+                    return
+            except Exception:  # noqa: BLE001 - the tables may not be there yet
+                pass
+        time.sleep(0.1)
+    pytest.fail(f"no {count} reports within {timeout_s} s")

@@ -1,0 +1,100 @@
+"""The page in a real browser: nothing is loaded, nothing fails, and what the script adds works."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.report import render
+from tests.synthetic import study
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as started:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        running = started.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: playwright.Browser, tmp_path: Path) -> Iterator[playwright.Page]:
+    (tmp_path / "report.html").write_text(render(study(40)), encoding="utf-8")
+    complaints: list[str] = []
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on(
+        "request", lambda request: complaints.append(request.url) if not request.url.startswith("file:") else None
+    )
+    opened.goto((tmp_path / "report.html").as_uri())
+    yield opened
+    opened.close()
+    assert complaints == []
+
+
+def test_a_focused_mark_shows_its_trial_and_lights_it_everywhere(page: playwright.Page) -> None:
+    mark = page.locator(".m").first
+    number = mark.get_attribute("data-t")
+    mark.focus()
+    tip = page.locator("#tip")
+    assert tip.is_visible()
+    assert tip.locator("dd").first.text_content() == number
+    assert page.locator(f'.on[data-t="{number}"]').count() >= 4
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+
+
+def test_a_family_can_be_hidden_and_shown_again(page: playwright.Page) -> None:
+    marks = page.locator(".m.f0")
+    assert marks.first.is_visible()
+    box = page.locator(".filter input").first
+    box.uncheck()
+    assert not marks.first.is_visible()
+    assert not page.locator(".trials tr.f0").first.is_visible()
+    assert page.locator(".m.f1").first.is_visible()
+    box.check()
+    assert marks.first.is_visible()
+
+
+def test_a_column_sorts_by_its_figures(page: playwright.Page) -> None:
+    def column() -> list[float]:
+        texts = page.locator(".front tbody tr td:nth-child(4)").all_text_contents()
+        return [float(text.replace(",", "")) for text in texts]
+
+    heading = page.locator(".front thead th:nth-child(4)")
+    heading.locator("button").click()
+    assert column() == sorted(column())
+    assert heading.get_attribute("aria-sort") == "ascending"
+    heading.locator("button").click()
+    assert column() == sorted(column(), reverse=True)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_the_page_is_never_wider_than_its_window(page: playwright.Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_dark_page_is_dark_and_a_printed_one_is_not(page: playwright.Page) -> None:
+    def background() -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    page.emulate_media(color_scheme="dark")
+    assert background() == "rgb(18, 21, 24)"
+    page.emulate_media(color_scheme="dark", media="print")
+    assert background() == "rgb(255, 255, 255)"
+
+
+def test_settings_are_opened_before_printing(page: playwright.Page) -> None:
+    page.pdf()
+    assert page.locator("details").get_attribute("open") is not None

@@ -1,0 +1,260 @@
+"""The report: whole, safe and readable for any study."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrator.objectives import DIRECTIONS, MACS, NUM_PARAMETERS, Constraint, Objective
+from orchestrator.records import Cause, StudySnapshot, TrialState
+from orchestrator.report import render
+from orchestrator.selector import front
+from tests.report.html_outline import Element, read
+from tests.synthetic import OBJECTIVES, completed, measured, study, unfinished
+
+
+def snapshot_of(*records: object, **fields: object) -> StudySnapshot:
+    return dataclasses.replace(study(0), records=records, **fields)
+
+
+STUDIES = {
+    "empty": study(0),
+    "one trial": study(1),
+    "forty": study(40),
+    "unconfirmed": study(40, is_confirmed=False),
+    "only failed": snapshot_of(*(unfinished(number, TrialState.FAILED, cause=Cause.DIVERGED) for number in range(3))),
+    "only running": snapshot_of(unfinished(0, TrialState.RUNNING)),
+    "nothing feasible": dataclasses.replace(study(20), constraints=(Constraint(name=NUM_PARAMETERS, bound=1),)),
+    "all equal": snapshot_of(*(completed(number, 0.9, 10_000, 1.0) for number in range(5))),
+    "all perfect": snapshot_of(*(completed(number, 1.0, 10_000 + number, 1.0) for number in range(5))),
+    "all hopeless": snapshot_of(*(completed(number, 0.0, 10_000 + number, 1.0) for number in range(5))),
+    "seven families": snapshot_of(
+        *(completed(number, 0.9, 10_000, 1.0, family=f"family{number}") for number in range(7))
+    ),
+    "two objectives": dataclasses.replace(study(20), objectives=OBJECTIVES[:2]),
+    "macs": dataclasses.replace(
+        study(20), objectives=(OBJECTIVES[0], Objective(name=MACS, direction=DIRECTIONS[MACS]))
+    ),
+}
+
+
+@pytest.fixture(params=STUDIES, ids=str)
+def snapshot(request: pytest.FixtureRequest) -> StudySnapshot:
+    return STUDIES[request.param]
+
+
+def tables(page: Element, kind: str) -> list[Element]:
+    return page.all("table", class_=kind)
+
+
+def test_every_element_is_closed_and_every_reference_has_its_target(snapshot: StudySnapshot) -> None:
+    text = render(snapshot)
+    page = read(text)
+    identities = re.findall(r'\sid="([^"]*)"', text)
+    assert len(set(identities)) == len(identities)
+    wanted = set(re.findall(r'href="#([^"]*)"', text)) | set(
+        re.findall(r'aria-(?:labelledby|describedby)="([^"]*)"', text)
+    )
+    assert wanted <= set(identities)
+    assert page.all("title")[0].text == "digits · archfront"
+
+
+def test_no_coordinate_is_without_a_number(snapshot: StudySnapshot) -> None:
+    drawn = re.sub(r"<(style|script)>.*?</\1>", "", render(snapshot), flags=re.DOTALL)
+    assert not re.search(r'="[^"]*\b(nan|inf)\b', drawn)
+
+
+def test_the_page_asks_no_network_for_anything(snapshot: StudySnapshot) -> None:
+    text = render(snapshot)
+    for trace in ("http:", "https:", "//cdn", "src=", "@import", "url(", "fetch(", "XMLHttpRequest", "<link"):
+        assert trace not in text
+    assert "default-src 'none'" in read(text).all("meta", http_equiv="Content-Security-Policy")[0].attributes["content"]
+
+
+def test_the_same_study_gives_the_same_page(snapshot: StudySnapshot) -> None:
+    assert render(snapshot) == render(snapshot)
+
+
+def test_every_front_member_has_a_mark_in_each_plane_and_a_row(snapshot: StudySnapshot) -> None:
+    page = read(render(snapshot))
+    members = [record.number for record in front(snapshot.records, snapshot.objectives, snapshot.constraints)]
+    rows = [
+        row.attributes["data-t"]
+        for table in tables(page, "front")
+        for row in table.all("tr")
+        if "data-t" in row.attributes
+    ]
+    assert rows == list(map(str, members))
+    planes = [svg for svg in page.all("svg") if svg.attributes.get("aria-labelledby", "").startswith("plane-")]
+    for plane in planes:
+        marks = [mark.attributes["data-t"] for mark in plane.all("g", role="img")]
+        assert sorted(marks, key=int) == sorted(map(str, members), key=int)
+    assert planes or not members
+
+
+def test_every_trial_has_a_row_with_its_state(snapshot: StudySnapshot) -> None:
+    rows = [
+        row for table in tables(read(render(snapshot)), "trials") for row in table.all("tr") if "id" in row.attributes
+    ]
+    assert [row.attributes["id"] for row in rows] == [f"t{record.number}" for record in snapshot.records]
+    for row, record in zip(rows, snapshot.records, strict=True):
+        assert row.all("td")[0].text == record.state
+        assert str(record.cause or "") in row.text
+
+
+def test_tables_and_charts_speak_to_those_who_do_not_see_them(snapshot: StudySnapshot) -> None:
+    page = read(render(snapshot))
+    for table in page.all("table"):
+        assert table.all("caption")[0].text
+        assert all(head.attributes["scope"] in ("row", "col") for head in table.all("th"))
+    for figure in page.all("figure"):
+        (svg,) = figure.all("svg")
+        assert svg.attributes["role"] in ("img", "group")
+        assert svg.all("title")[0].text
+        assert svg.all("desc")[0].text
+        assert figure.all("figcaption")[0].text
+        assert all(mark.attributes["aria-label"] for mark in svg.all("g", tabindex="0"))
+    assert page.all("html")[0].attributes["lang"] == "en"
+
+
+def test_a_thousand_trials_fit_into_half_a_megabyte() -> None:
+    assert len(render(study(1000)).encode()) < 500_000
+
+
+def test_thousands_of_trials_are_thinned_and_the_page_says_so() -> None:
+    many = snapshot_of(*(completed(number, 0.9 - number / 40_000, 10_000 + number, 1.0) for number in range(3000)))
+    page = read(render(many))
+    rows = [row for table in tables(page, "trials") for row in table.all("tr") if "id" in row.attributes]
+    assert len(rows) == 1000
+    assert "of 3,000 trials, evenly chosen" in tables(page, "trials")[0].all("caption")[0].text
+
+
+def test_a_study_whose_trials_are_all_on_the_front_is_drawn() -> None:
+    many = snapshot_of(*(completed(number, 0.5 + number / 4_000, 10_000 + number, 1.0) for number in range(1500)))
+    page = read(render(many))
+    assert len(tables(page, "front")[0].all("tr")) == 1501
+    assert len(tables(page, "trials")[0].all("tr")) == 1501
+
+
+HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;<!--\x00\ud800\U0001f600"
+
+
+def test_nothing_that_a_person_wrote_becomes_markup() -> None:
+    record = completed(
+        0,
+        0.9,
+        10_000,
+        1.0,
+        family=HOSTILE,
+        architecture={"family": HOSTILE, HOSTILE: HOSTILE, "list": [HOSTILE]},
+        latency=dataclasses.replace(
+            measured(1.0), conditions=dataclasses.replace(measured(1.0).conditions, device=HOSTILE)
+        ),
+    )
+    failed = unfinished(1, TrialState.FAILED, message=HOSTILE)
+    text = render(
+        snapshot_of(
+            record,
+            failed,
+            name=HOSTILE,
+            study_id=HOSTILE,
+            created_at=HOSTILE,
+            frozen={HOSTILE: {HOSTILE: [HOSTILE, {HOSTILE: None}]}},
+            provenance={HOSTILE: HOSTILE},
+            num_refused={HOSTILE: 3},
+        )
+    )
+    text.encode("utf-8")
+    page = read(text)
+    assert len(page.all("script")) == 1
+    assert page.all("img") == []
+    assert "<!--" not in text
+    assert page.all("h1")[0].text.startswith("</script><script>alert(1)</script>\"'><img src=x")
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=30, deadline=None)
+def test_any_name_is_shown_as_it_is(name: str) -> None:
+    page = read(render(dataclasses.replace(study(1), name=name)))
+    shown = name.encode("utf-8", "replace").decode()
+    # An HTML reader turns a carriage return into a line feed, and NUL into a replacement.
+    assert page.all("h1")[0].text.replace("\r\n", "\n").replace("\r", "\n") == shown.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )
+
+
+def test_an_unmeasured_front_is_called_provisional_and_its_latency_predicted() -> None:
+    page = read(render(STUDIES["unconfirmed"]))
+    assert "provisional" in page.all("p", role="note")[0].text
+    assert "≈" in tables(page, "front")[0].text
+    assert read(render(STUDIES["forty"])).all("p", role="note") == []
+
+
+def test_a_measured_latency_has_its_interval_drawn_and_written() -> None:
+    record = completed(0, 0.9, 10_000, 1.0, latency=measured(1.23, low_ms=1.2, high_ms=1.3, is_contended=True))
+    page = read(render(snapshot_of(record)))
+    assert len(page.all("line", class_="interval")) == 1
+    assert "1.23 ms (1.20 to 1.30, contended)" in tables(page, "front")[0].text
+
+
+def test_what_stands_out_is_named_beside_its_mark() -> None:
+    page = read(render(STUDIES["forty"]))
+    labels = [text.text for text in page.all("text", class_="role")]
+    assert sorted(set(", ".join(labels).split(", "))) == ["fastest", "knee", "most accurate", "smallest"]
+
+
+def test_stopped_curves_end_in_a_cross() -> None:
+    snapshot = STUDIES["forty"]
+    crosses = read(render(snapshot)).all("path", class_="stop")
+    assert len(crosses) == sum(record.state is TrialState.PRUNED for record in snapshot.records)
+
+
+def test_a_diverged_epoch_breaks_no_curve() -> None:
+    reports = tuple(
+        dataclasses.replace(report, accuracy=math.nan, loss=math.nan) if report.epoch > 2 else report
+        for report in study(1).records[0].reports[:4]
+    )
+    page = render(snapshot_of(unfinished(0, TrialState.FAILED, cause=Cause.DIVERGED, reports=reports)))
+    assert len(read(page).all("path", class_="c")) == 1
+
+
+def test_a_third_plane_is_drawn_where_macs_are_an_objective() -> None:
+    assert 'aria-labelledby="plane-macs-title"' in render(STUDIES["macs"])
+    assert "plane-macs" not in render(STUDIES["forty"])
+
+
+def test_the_filter_names_every_family_and_its_share_of_the_front() -> None:
+    labels = [label.text for label in read(render(STUDIES["forty"])).all("label")]
+    assert [label.split()[0] for label in labels] == ["densenet", "mobilenet", "resnet"]
+    members = front(STUDIES["forty"].records, OBJECTIVES, STUDIES["forty"].constraints)
+    assert sum(int(label.split()[1]) for label in labels) == len(members)
+
+
+def test_settings_and_conditions_are_on_the_page() -> None:
+    text = read(render(STUDIES["forty"])).all("section", aria_labelledby="conditions")[0].text
+    for part in (
+        "digits-7f3a",
+        "maximize accuracy",
+        "num_parameters at most 1,000,000",
+        "7 infeasible",
+        "learning_rate",
+        "folded",
+    ):
+        assert part in text
+
+
+def test_a_report_needs_no_framework() -> None:
+    code = (
+        "import sys; from orchestrator.report import render; from tests.synthetic import study; render(study(5))\n"
+        "heavy = {'torch', 'ray', 'optuna', 'mlflow', 'pyarrow', 'scipy', 'pandas', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

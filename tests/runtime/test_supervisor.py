@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+Start = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a supervisor over a driver with this program; ends it if the test has not."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(driver: str) -> subprocess.Popen[str]:
+        program = tmp_path / "driver.py"
+        program.write_text(textwrap.dedent(driver))
+        supervisor = (
+            "import sys; from orchestrator.runtime.supervisor import supervise;"
+            f"sys.exit(supervise([sys.executable, {str(program)!r}]))"
+        )
+        started.append(subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _pids(process: subprocess.Popen[str], count: int) -> list[int]:
+    assert process.stdout is not None
+    return [int(process.stdout.readline()) for _ in range(count)]
+
+
+def _alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+# A driver whose child makes a session of its own and ignores SIGTERM, as the daemons of a cluster may.
+STUBBORN = """
+    import os, subprocess, sys, time
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"],
+        start_new_session=True,
+    )
+    print(os.getpid(), flush=True)
+    print(child.pid, flush=True)
+"""
+
+
+def test_nothing_outlives_a_driver_that_ends(start: Start) -> None:
+    process = start(STUBBORN + "    sys.exit(3)\n")
+    pids = _pids(process, 2)
+    assert process.wait(20) == 3
+    assert _alive(pids) == []
+
+
+def test_nothing_outlives_a_driver_that_is_killed(start: Start) -> None:
+    process = start(STUBBORN + "    time.sleep(600)\n")
+    pids = _pids(process, 2)
+    os.kill(pids[0], signal.SIGKILL)
+    assert process.wait(20) == 4
+    assert _alive(pids) == []
+
+
+def test_a_driver_that_does_not_answer_sigterm_is_killed(start: Start) -> None:
+    driver = "    import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(0, flush=True); time.sleep(600)\n"
+    process = start(STUBBORN + driver)
+    pids = _pids(process, 3)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 4
+    assert _alive(pids[:2]) == []
+
+
+def test_the_driver_hears_of_ctrl_c_and_may_end_in_order(start: Start) -> None:
+    driver = "    try:\n        time.sleep(600)\n    except KeyboardInterrupt:\n        sys.exit(4)\n"
+    process = start(STUBBORN + driver)
+    pids = _pids(process, 2)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 4
+    assert _alive(pids) == []
+
+
+def test_a_killed_supervisor_takes_the_driver_with_it(start: Start) -> None:
+    process = start("    import os, time\n    print(os.getpid(), flush=True)\n    time.sleep(600)\n")
+    pids = _pids(process, 1)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while _alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _alive(pids) == []
