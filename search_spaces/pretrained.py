@@ -20,6 +20,7 @@ from search_spaces.registry import create_model, get_family
 
 _CONNECT_TIMEOUT_S = 10.0
 _PUBLISHED_IMAGE_SIZE = 224
+_WITHOUT_WEIGHTS = {"num_classes", "drop_rate", "memory_efficient"}
 _OLD_DENSENET_KEY = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")
 
 
@@ -144,7 +145,7 @@ def _differences(architecture: Architecture, preset: Architecture) -> list[str]:
     return [
         f"{field.name} = {mine} ({theirs} in the preset)"
         for field in fields(architecture)
-        if field.name not in {"num_classes", "drop_rate"} | architecture.inactive_fields()
+        if field.name not in _WITHOUT_WEIGHTS
         if (mine := getattr(architecture, field.name)) != (theirs := getattr(preset, field.name))
     ]
 

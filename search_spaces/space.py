@@ -106,7 +106,8 @@ def draw(parameter: Parameter, rng: random.Random) -> Value:
         case IntParameter():
             return parameter.low + parameter.step * rng.randrange(int(parameter.num_values))
         case FloatParameter(log=True):
-            return math.exp(rng.uniform(math.log(parameter.low), math.log(parameter.high)))
+            drawn = math.exp(rng.uniform(math.log(parameter.low), math.log(parameter.high)))
+            return min(parameter.high, max(parameter.low, drawn))  # exp(log(0.1)) is above 0.1
         case FloatParameter(step=None):
             return rng.uniform(parameter.low, parameter.high)
         case FloatParameter():

@@ -138,7 +138,9 @@ def test_a_feasible_trial_is_on_the_front_exactly_when_nobody_dominates_it(recor
         members = numbers(front(records, OBJECTIVES, constraints))
         for record in records:
             if record.state is TrialState.COMPLETED and is_feasible(record, constraints):
-                assert (record.number in members) == (dominators(record, records, OBJECTIVES, constraints) == ())
+                assert (record.number in members) == (
+                    dominators(record, records, OBJECTIVES, constraints=constraints) == ()
+                )
 
 
 @given(record_lists())
@@ -228,6 +230,19 @@ def test_the_reason_names_rule_limits_and_runner_up() -> None:
     assert why.endswith("latency is predicted: not every candidate is measured")
 
 
+@pytest.mark.parametrize("name", [NUM_PARAMETERS, ACCURACY])
+def test_of_two_limits_on_a_figure_the_closer_one_is_named(name: str) -> None:
+    loose, tight = (0.5, 0.95) if name == ACCURACY else (1e6, 1e5)
+    limits = [
+        Constraint(name=name, bound=loose),
+        Constraint(name=name, bound=tight),
+        Constraint(name=name, bound=loose),
+    ]
+    why = best(CHOICES, OBJECTIVES, limits).why
+    assert str(limits[1]) in why
+    assert " and " not in why
+
+
 def test_the_reason_for_an_only_trial_is_that_it_is_the_only_one() -> None:
     only = with_latency(completed(0, 0.95, 10_000, 1.0), 1.1)
     assert best([only], OBJECTIVES).why == "the only trial on the front"
@@ -265,11 +280,20 @@ def test_a_study_without_completed_trials_says_what_it_has() -> None:
         best([], OBJECTIVES)
 
 
+def modules_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_names_of_the_selector_cost_no_import_of_numpy() -> None:
+    assert "numpy" not in modules_after("import orchestrator.selector, orchestrator.records, orchestrator.objectives")
+
+
 def test_front_and_best_import_no_framework() -> None:
     code = (
-        "import sys, orchestrator.selector, orchestrator.pareto, orchestrator.records, orchestrator.objectives\n"
-        "heavy = {'torch', 'ray', 'optuna', 'mlflow', 'pyarrow', 'scipy', 'pandas', 'pydantic'} & set(sys.modules)\n"
-        "print(sorted(heavy))"
+        "from orchestrator.selector import best, front; from tests.synthetic import OBJECTIVES, study\n"
+        "front(study(9).records, OBJECTIVES); best(study(9).records, OBJECTIVES, (), 'knee')"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    assert not {"torch", "ray", "optuna", "mlflow", "pyarrow", "scipy", "pandas", "pydantic"} & modules_after(code)

@@ -11,7 +11,7 @@ from orchestrator.config.tables import check_keys
 from search_spaces.axes import Axis, Entry
 from search_spaces.errors import ArchitectureError
 from search_spaces.parameters import ChoiceParameter, FloatParameter, IntParameter, Parameter, Value
-from search_spaces.rules import Number, OneOrEach, WholeNumber
+from search_spaces.rules import Flag, Number, OneOf, OneOrEach, WholeNumber, WholeNumbers
 
 RANGE_KEYS = ("low", "high", "step", "log")
 MAX_CHOICES = 256
@@ -43,6 +43,9 @@ class Written:
 def read_entry(written: Written, problems: Problems) -> Entry | None:
     """The parameter or the value; None where something is wrong with it."""
     match written.value:
+        case dict() as table if isinstance(written.axis.rule, OneOf | Flag | WholeNumbers):
+            problems.add(written.path, "can't be a range", value=table, hint="list its choices")
+            return None
         case dict():
             return _read_range(written, problems)
         case list() as items:

@@ -48,7 +48,8 @@ def count_splits(
         if (problem := _problem(name, total, count, settings))
     ]
     if problems:
-        more = f" (and {len(problems) - 1} more classes)" if len(problems) > 1 else ""
+        others = len(problems) - 1
+        more = f" (and {others} more class{'es' if others > 1 else ''})" if others else ""
         raise BadInputError(f"{problems[0]}{more}", hint="add images to the class, leave it out, or change the share")
     return counts
 

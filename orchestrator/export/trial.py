@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,9 +15,10 @@ from torch import nn
 
 from orchestrator.errors import ArchfrontError, BadInputError
 from orchestrator.export.card import model_card
-from orchestrator.export.checksums import SUMS, write_sums
+from orchestrator.export.checksums import write_sums
 from orchestrator.export.loading import WEIGHTS_FILE, load_model, read_network
 from orchestrator.export.onnx_file import ONNX_FILE, check_onnx_is_installed, write_onnx
+from orchestrator.export.target import OTHER_TARGET, check_target, folder_that_becomes
 from orchestrator.records import StudySnapshot, TrialRecord
 from orchestrator.storage import broken_files
 from search_spaces.architecture import Task
@@ -31,7 +30,6 @@ REQUIREMENTS_FILE = "requirements.txt"
 SCHEMA_VERSION = 1
 
 _NUM_TRIED_IMAGES = 4
-_OTHER_TARGET = "give another --to"
 _REPORT = "this is a defect of archfront: please report it with the trial's architecture.json"
 
 
@@ -82,7 +80,7 @@ def export_trial(
         if onnx:
             check_onnx_is_installed()
         trained = _trained_network(record, model_folder)
-        with _folder_that_becomes(to) as temporary:
+        with folder_that_becomes(to) as temporary:
             shutil.copyfile(model_folder / WEIGHTS_FILE, temporary / WEIGHTS_FILE)
             _write_texts(snapshot, record, folder=temporary, name=to.name, onnx=onnx)
             image_BCHW = _random_images(snapshot)
@@ -90,24 +88,8 @@ def export_trial(
             files = write_sums(temporary)
             _prove(temporary, trained, image_BCHW)
     except OSError as error:
-        raise BadInputError(f"{to}: can't be written: {error.strerror or error}", hint=_OTHER_TARGET) from error
+        raise BadInputError(f"{to}: can't be written: {error.strerror or error}", hint=OTHER_TARGET) from error
     return ExportedModel(folder=to, files=files, num_parameters=record.num_parameters, onnx_difference=difference)
-
-
-def check_target(to: Path, *, force: bool) -> None:
-    """Whether an export may be written to ``to``; asked before any work is done.
-
-    Raises:
-        BadInputError: something is there, and it is no earlier export that ``force`` may replace.
-    """
-    if to.name in ("", ".."):
-        raise BadInputError(f"--to {to}: names no folder", hint=_OTHER_TARGET)
-    if not (to.exists() or to.is_symlink()):
-        return
-    if not force:
-        raise BadInputError(f"{to}: exists already", hint="give another --to, or --force to replace it")
-    if to.is_symlink() or not (to / SUMS).is_file():
-        raise BadInputError(f"{to}: is no earlier export, and --force replaces nothing else", hint=_OTHER_TARGET)
 
 
 def _trained_network(record: TrialRecord, model_folder: Path) -> nn.Module:
@@ -178,36 +160,6 @@ def _prove(folder: Path, trained: nn.Module, image_BCHW: torch.Tensor) -> None:
         actual_BK = load_model(folder)(image_BCHW)
     if not (expected_BK.isfinite().all() and torch.equal(actual_BK, expected_BK)):
         raise ArchfrontError("the exported network does not compute what the trained one does", hint=_REPORT)
-
-
-@contextmanager
-def _folder_that_becomes(to: Path) -> Iterator[Path]:
-    """A new folder beside ``to``, renamed to it if all goes well and removed if not."""
-    temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        for path in temporary.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        _rename(temporary, to)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _rename(temporary: Path, to: Path) -> None:
-    """An earlier export steps aside first, and comes back if that fails."""
-    if not to.exists():
-        temporary.rename(to)
-        return
-    old = to.with_name(f".{to.name}.{os.getpid()}.old")
-    to.rename(old)
-    try:
-        temporary.rename(to)
-    except OSError:
-        old.rename(to)
-        raise
-    shutil.rmtree(old)
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from orchestrator.config.settings import LatencySettings
-from orchestrator.errors import ArchfrontError
+from orchestrator.errors import ArchfrontError, BadInputError
 from orchestrator.measure.estimate import MIN_BLOCKS
 from orchestrator.measure.predictor import LatencyPredictor, conditions_from_dict, fit_predictor
 from orchestrator.records import Latency, LatencyConditions
@@ -49,7 +50,12 @@ class Laboratory:
 
     @classmethod
     def start(cls, settings: LatencySettings, task: Task) -> Self:
-        """Starts the process; it ends when this one does."""
+        """Starts the process; it ends when this one does.
+
+        Raises:
+            BadInputError: there are fewer cores than threads, which would wait for one another.
+        """
+        _check_cores(settings)
         conditions = {"settings": dataclasses.asdict(settings), "task": dataclasses.asdict(task)}
         errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         process = subprocess.Popen(
@@ -89,7 +95,8 @@ class Laboratory:
         """Ends the process, also in the middle of a measurement."""
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            pipe.close()
+            with contextlib.suppress(BrokenPipeError):  # a request that a dead process never read
+                pipe.close()
         try:
             self._process.wait(_CLOSE_S)
         except subprocess.TimeoutExpired:
@@ -141,6 +148,15 @@ class Laboratory:
         self._errors.seek(max(0, self._errors.tell() - _TAIL_BYTES))
         tail = self._errors.read().decode(errors="replace").strip()
         return ArchfrontError(f"measuring latency: the process ended with {status}: {tail or 'it printed nothing'}")
+
+
+def _check_cores(settings: LatencySettings) -> None:
+    num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if settings.num_threads > num_cores:
+        raise BadInputError(
+            f"latency.num_threads = {settings.num_threads}: must be at most {num_cores}, the cores of this machine",
+            hint="every thread that is measured needs a core of its own",
+        )
 
 
 def _environment() -> dict[str, str]:

@@ -40,7 +40,7 @@ def learning_curves(view: StudyView) -> Html:
     svg = chart(
         "curves",
         frame(x_axis, y_axis, x_title="epoch", y_title="validation accuracy"),
-        *(_curve(view, record, x_axis, y_axis, most) for record in drawn),
+        *(_curve(view, record, axes=(x_axis, y_axis), most=most) for record in drawn),
         title="Learning curves",
         description=f"Validation accuracy by epoch of {wording.count(len(drawn), 'trial')}; "
         f"{wording.count(sum(record.state is TrialState.PRUNED for record in drawn), 'trial')} stopped early.",
@@ -111,10 +111,10 @@ def _curve_axes(drawn: list[TrialRecord]) -> tuple[Axis, Axis]:
     return replace(epochs, is_whole=True), y_axis
 
 
-def _curve(view: StudyView, record: TrialRecord, x_axis: Axis, y_axis: Axis, most: int) -> Html:
+def _curve(view: StudyView, record: TrialRecord, *, axes: tuple[Axis, Axis], most: int) -> Html:
     reports = _finite(record)
     chosen = [*thinned(reports[:-1], most - 1), reports[-1]]
-    pixels = [(x_axis.at(report.epoch), y_axis.at(report.accuracy)) for report in chosen]
+    pixels = [(axes[0].at(report.epoch), axes[1].at(report.accuracy)) for report in chosen]
     kind = "c on-front" if record.number in view.front_numbers else "c"
     line = polyline(pixels, class_=f"{kind} f{view.style(record)}", data_t=record.number)
     if record.state is not TrialState.PRUNED:

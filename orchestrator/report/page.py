@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -168,14 +168,23 @@ def _definitions(values: Mapping[str, Any]) -> Html:
 
 
 def _nested(value: Any) -> Html:
+    """Tables within tables, but one line for each thing of a list: a search space has dozens of axes."""
     if isinstance(value, Mapping) and value:
         return _definitions(value)
-    if isinstance(value, list | tuple):
-        plain = not any(isinstance(item, Mapping | list | tuple) for item in value)
-        return (
-            joined([", ".join(map(str, value))]) if plain else tag("ul", *(tag("li", _nested(item)) for item in value))
-        )
-    return joined([wording.NONE if value in (None, "", {}) else str(value)])
+    if isinstance(value, list | tuple) and _holds_tables(value):
+        return tag("ul", *(tag("li", _nested_item(item)) for item in value))
+    return joined([wording.inline(value)])
+
+
+def _nested_item(item: Any) -> Html:
+    deep = isinstance(item, Mapping) and any(
+        isinstance(value, list | tuple) and _holds_tables(value) for value in item.values()
+    )
+    return _nested(item) if deep else joined([wording.inline(item)])
+
+
+def _holds_tables(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, Mapping) for value in values)
 
 
 def _asset(name: str) -> Html:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS
 from orchestrator.records import TrialRecord
@@ -25,30 +25,39 @@ def planes(view: StudyView) -> Html:
     names += [MACS] if any(objective.name == MACS for objective in view.snapshot.objectives) else []
     if not view.completed:
         return Html()
-    return tag("div", *(_plane(view, name) for name in names), class_="charts")
+    return tag("div", *(_figure(view, name) for name in names), class_="charts")
 
 
-def _plane(view: StudyView, name: str) -> Html:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plane:
+    """One cost across, accuracy up."""
+
+    view: StudyView
+    name: str
+    x_axis: Axis
+    y_axis: Axis
+
+    def x(self, record: TrialRecord) -> float:
+        return self.x_axis.at(self.view.value(record, self.name))
+
+    def y(self, record: TrialRecord) -> float:
+        return self.y_axis.at(record.value(ACCURACY))
+
+
+def _figure(view: StudyView, name: str) -> Html:
     members = view.front_numbers
     others = thinned([record for record in view.completed if record.number not in members], MAX_POINTS)
     y_axis = _accuracy_axis(view)
     visible = [record for record in others if record.value(ACCURACY) >= y_axis.low]
-    costs = [view.value(record, name) for record in (*view.front, *visible)]
-    if name == LATENCY_MS:
-        costs += [bound for record in view.front for bound in _interval(view, record) or ()]
-    x_axis = axis_over([max(cost, 1e-9) for cost in costs], start=LEFT, end=RIGHT, scale=Scale.LOG)
-    title = f"Validation accuracy against {_TITLES[name]}"
+    plane = _Plane(view=view, name=name, x_axis=_cost_axis(view, name, [*view.front, *visible]), y_axis=y_axis)
     svg = chart(
         f"plane-{name}",
-        frame(x_axis, y_axis, x_title=_TITLES[name], y_title="validation accuracy"),
-        *_stairs(view, name, x_axis, y_axis),
-        *_dominated(view, visible, name, x_axis, y_axis),
-        *(_member(view, record, name, x_axis, y_axis) for record in reversed(view.front)),
-        *(
-            _role(view, record, x=x_axis.at(view.value(record, name)), y=_height(record, y_axis))
-            for record in view.front
-        ),
-        title=title,
+        frame(plane.x_axis, y_axis, x_title=_TITLES[name], y_title="validation accuracy"),
+        _stairs(plane),
+        *_dominated(plane, visible),
+        *(_member(plane, record) for record in reversed(view.front)),
+        *(_role(plane, record) for record in view.front if record.number in view.roles),
+        title=f"Validation accuracy against {_TITLES[name]}",
         description=_description(view, name),
         role="group",
     )
@@ -65,63 +74,61 @@ def _accuracy_axis(view: StudyView) -> Axis:
     return replace(axis, low=max(axis.low, 0.0), high=min(axis.high, 1.0))
 
 
-def _stairs(view: StudyView, name: str, x_axis: Axis, y_axis: Axis) -> list[Html]:
+def _cost_axis(view: StudyView, name: str, shown: Sequence[TrialRecord]) -> Axis:
+    costs = [view.value(record, name) for record in shown]
+    if name == LATENCY_MS:
+        costs += [bound for record in view.front for bound in _interval(view, record) or ()]
+    return axis_over([max(cost, 1e-9) for cost in costs], start=LEFT, end=RIGHT, scale=Scale.LOG)
+
+
+def _stairs(plane: _Plane) -> Html:
     """The best accuracy of the front at each cost of this plane."""
     corners: list[str] = []
     best = -1.0
-    for record in sorted(view.front, key=lambda record: (view.value(record, name), -record.value(ACCURACY))):
+    by_cost = sorted(plane.view.front, key=lambda record: (plane.x(record), -record.value(ACCURACY)))
+    for record in by_cost:
         if record.value(ACCURACY) > best:
             best = record.value(ACCURACY)
-            x, y = x_axis.at(view.value(record, name)), y_axis.at(best)
+            x, y = plane.x(record), plane.y(record)
             corners.append(f"H{x:.1f}V{y:.1f}" if corners else f"M{x:.1f},{y:.1f}")
-    return [tag("path", d=f"{''.join(corners)}H{RIGHT}", class_="stairs")] if corners else []
+    return tag("path", d=f"{''.join(corners)}H{RIGHT}", class_="stairs") if corners else Html()
 
 
-def _dominated(
-    view: StudyView, records: Sequence[TrialRecord], name: str, x_axis: Axis, y_axis: Axis
-) -> Iterator[Html]:
+def _dominated(plane: _Plane, records: Sequence[TrialRecord]) -> Iterator[Html]:
     """One group of small marks for each style: a thousand marks are most of a page."""
     for style in range(NUM_STYLES):
-        marks = [
-            tag(
-                "use",
-                href=f"#s{style}",
-                x=x_axis.at(view.value(record, name)),
-                y=_height(record, y_axis),
-                data_t=record.number,
-            )
-            for record in records
-            if view.style(record) == style
-        ]
-        if marks:
+        of_style = [record for record in records if plane.view.style(record) == style]
+        marks = (
+            tag("use", href=f"#s{style}", x=plane.x(record), y=plane.y(record), data_t=record.number)
+            for record in of_style
+        )
+        if of_style:
             yield tag("g", *marks, class_=f"o f{style}")
 
 
-def _member(view: StudyView, record: TrialRecord, name: str, x_axis: Axis, y_axis: Axis) -> Html:
-    x, y = x_axis.at(view.value(record, name)), _height(record, y_axis)
-    style = view.style(record)
+def _member(plane: _Plane, record: TrialRecord) -> Html:
+    view, y, style = plane.view, plane.y(record), plane.view.style(record)
     parts: list[Html] = []
-    if name == LATENCY_MS and (bounds := _interval(view, record)):
-        ends = [x_axis.at(bound) for bound in bounds]
-        parts.append(tag("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_="interval"))
-    parts.append(tag("use", href=f"#m{style}", x=x, y=y))
-    role = view.roles.get(record.number)
-    label = f"Trial {record.number}, {record.family}, {f'{role}, ' if role else ''}{figures(record)}"
+    if plane.name == LATENCY_MS and (bounds := _interval(view, record)):
+        low, high = map(plane.x_axis.at, bounds)
+        parts.append(tag("line", x1=low, x2=high, y1=y, y2=y, class_="interval"))
+    parts.append(tag("use", href=f"#m{style}", x=plane.x(record), y=y))
+    role = f"{view.roles[record.number]}, " if record.number in view.roles else ""
+    label = f"Trial {record.number}, {record.family}, {role}{figures(record)}"
     return tag("g", *parts, class_=f"m f{style}", data_t=record.number, tabindex=0, role="img", aria_label=label)
 
 
-def _role(view: StudyView, record: TrialRecord, *, x: float, y: float) -> Html:
+def _role(plane: _Plane, record: TrialRecord) -> Html:
     """A label above all marks, on the side that has room."""
-    if record.number not in view.roles:
-        return Html()
+    x, y = plane.x(record), plane.y(record)
     is_right = x > (LEFT + RIGHT) / 2
     return tag(
         "text",
-        view.roles[record.number],
+        plane.view.roles[record.number],
         x=x - 9 if is_right else x + 9,
         y=y - 9,
         text_anchor="end" if is_right else None,
-        class_=f"role f{view.style(record)}",
+        class_=f"role f{plane.view.style(record)}",
         aria_hidden="true",
     )
 
@@ -130,10 +137,6 @@ def figures(record: TrialRecord) -> str:
     """A COMPLETED trial in one line."""
     parameters = wording.count(record.num_parameters, "parameter")
     return f"accuracy {wording.accuracy(record.accuracy)}, {parameters}, latency {wording.latency(record)}"
-
-
-def _height(record: TrialRecord, y_axis: Axis) -> float:
-    return y_axis.at(record.value(ACCURACY))
 
 
 def _interval(view: StudyView, record: TrialRecord) -> tuple[float, float] | None:
@@ -163,5 +166,5 @@ def _caption(view: StudyView, name: str, *, num_hidden: int) -> Html:
     if name == LATENCY_MS and view.basis is LatencyBasis.PREDICTED:
         sentences += ["Latency is predicted."]
     if num_hidden:
-        sentences += [f"{wording.count(num_hidden, 'trial')} below the axis not drawn."]
+        sentences += [f"{wording.count(num_hidden, 'trial')} below the axis: not drawn."]
     return joined([" ".join(sentences)])

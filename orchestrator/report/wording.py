@@ -13,7 +13,15 @@ NONE = "\N{EN DASH}"
 _NOT_CHOSEN = frozenset({"schema_version", "family", "in_channels", "num_classes"})
 """Fields that the task decides and not the search."""
 
-_SHORT_NAMES = {"growth_rate": "k", "block_config": "blocks", "compression": "θ", "bn_size": "bn", "expand_ratio": "t"}
+_SHORT_NAMES = {
+    "growth_rate": "k",
+    "block_config": "blocks",
+    "compression": "θ",
+    "bn_size": "bn",
+    "num_init_features": "init",
+    "width_mult": "\N{GREEK SMALL LETTER ALPHA}",
+    "expand_ratio": "t",
+}
 """The papers' symbols."""
 
 
@@ -75,6 +83,19 @@ def fields_that_differ(architectures: Iterable[Mapping[str, Any]]) -> frozenset[
     names = {name for fields in everyone for name in fields} - _NOT_CHOSEN
     distinct = {name for name in names if len({repr(fields.get(name)) for fields in everyone}) > 1}
     return frozenset(distinct or names)
+
+
+def inline(value: Any) -> str:
+    """Nested settings in one line, without those that are not set: ``name growth_rate, low 4, high 16``."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{name} ({inline(item)})" if isinstance(item, Mapping) else f"{name} {inline(item)}"
+            for name, item in value.items()
+            if item is not None
+        )
+    if isinstance(value, list | tuple):
+        return ", ".join(map(inline, value)) or NONE
+    return NONE if value in (None, "") else str(value)
 
 
 def _three_digits(value: float) -> str:

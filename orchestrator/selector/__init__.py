@@ -1,6 +1,17 @@
-"""From records to the Pareto front, a selection inside limits, and the reasons for both."""
+"""From records to the Pareto front, a selection inside limits, and the reasons for both.
 
-from orchestrator.selector.dominance import Domination, LatencyBasis, dominators, figure, front, is_feasible, latency_basis
+numpy is imported where it computes: the names alone (policies for ``--help``) cost nothing.
+"""
+
+from orchestrator.selector.dominance import (
+    Domination,
+    LatencyBasis,
+    dominators,
+    figure,
+    front,
+    is_feasible,
+    latency_basis,
+)
 from orchestrator.selector.policies import Policy, Selection, best
 
 __all__ = [

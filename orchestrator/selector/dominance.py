@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator import pareto
 from orchestrator.objectives import ACCURACY, LATENCY_MS, Constraint, Objective
 from orchestrator.records import TrialRecord, TrialState
 
@@ -60,6 +59,7 @@ def dominators(
     record: TrialRecord,
     records: Iterable[TrialRecord],
     objectives: Sequence[Objective],
+    *,
     constraints: Sequence[Constraint] = (),
 ) -> tuple[Domination, ...]:
     """The feasible trials that dominate a COMPLETED one, most accurate first; none for a member of the front.
@@ -67,6 +67,8 @@ def dominators(
     Raises:
         ValueError: the trial is not COMPLETED, and so can't be compared.
     """
+    from orchestrator import pareto
+
     everyone = tuple(records)
     field, basis = _comparable(everyone, objectives, constraints)
     if all(other.number != record.number for other in field):
@@ -74,7 +76,7 @@ def dominators(
     point = _point(record, objectives, basis)
     better = [other for other in field if pareto.dominates(_point(other, objectives, basis), point)]
     better.sort(key=lambda other: order_of(other, basis))
-    return tuple(_domination(other, record, objectives, basis) for other in better)
+    return tuple(_domination(other, record, objectives=objectives, basis=basis) for other in better)
 
 
 def is_feasible(record: TrialRecord, constraints: Iterable[Constraint]) -> bool:
@@ -94,7 +96,7 @@ def order_of(record: TrialRecord, basis: LatencyBasis) -> tuple[float, ...]:
     return -record.value(ACCURACY), record.num_parameters, figure(record, LATENCY_MS, basis), record.number
 
 
-def compare(record: TrialRecord, other: TrialRecord, objectives: Iterable[Objective], basis: LatencyBasis) -> str:
+def compare(record: TrialRecord, other: TrialRecord, *, objectives: Iterable[Objective], basis: LatencyBasis) -> str:
     """How ``record`` differs from ``other``: ``accuracy 0.0021 higher, num_parameters 31 % lower, macs equal``."""
     names = [objective.name for objective in objectives]
     return ", ".join(
@@ -117,11 +119,11 @@ def percent(share: float) -> str:
 
 
 def _domination(
-    better: TrialRecord, worse: TrialRecord, objectives: Sequence[Objective], basis: LatencyBasis
+    better: TrialRecord, worse: TrialRecord, *, objectives: Sequence[Objective], basis: LatencyBasis
 ) -> Domination:
     pairs = zip(objectives, _point(worse, objectives, basis), _point(better, objectives, basis), strict=True)
     margins = {objective.name: above - below for objective, above, below in pairs}
-    return Domination(record=better, margins=margins, text=compare(better, worse, objectives, basis))
+    return Domination(record=better, margins=margins, text=compare(better, worse, objectives=objectives, basis=basis))
 
 
 def _comparable(
@@ -144,6 +146,8 @@ def _eligible(records: Iterable[TrialRecord], constraints: Sequence[Constraint])
 def _non_dominated(
     records: Sequence[TrialRecord], objectives: Sequence[Objective], basis: LatencyBasis
 ) -> list[TrialRecord]:
+    from orchestrator import pareto
+
     if not records:
         return []
     mask = pareto.non_dominated([_point(record, objectives, basis) for record in records])

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator import pareto
 from orchestrator.errors import NothingFeasibleError
 from orchestrator.objectives import (
     ACCURACY,
@@ -65,12 +64,12 @@ def best(
     Raises:
         NothingFeasibleError: no COMPLETED trial is inside the limits; the nearest one is named.
     """
-    everyone = tuple(records)
+    everyone, limits = tuple(records), _tightest(limits)
     members = front(everyone, objectives, limits)
     if not members:
         raise _nothing_feasible(everyone, limits)
     basis = latency_basis(everyone, objectives, limits)
-    chosen, *others = _ranked(members, objectives, policy, basis)
+    chosen, *others = _ranked(members, objectives, policy=policy, basis=basis)
     runner_up = others[0] if others else None
     why = _reason(
         chosen, runner_up, policy=policy, num_members=len(members), limits=limits, basis=basis, objectives=objectives
@@ -78,9 +77,21 @@ def best(
     return Selection(record=chosen, policy=policy, runner_up=runner_up, why=why)
 
 
+def _tightest(limits: Sequence[Constraint]) -> tuple[Constraint, ...]:
+    """One limit for each figure: the study's own bound says nothing beside a closer one."""
+    closest: dict[str, Constraint] = {}
+    for limit in limits:
+        other = closest.get(limit.name)
+        if other is None or other.violation(limit.bound) < 0:
+            closest[limit.name] = limit
+    return tuple(closest.values())
+
+
 def _ranked(
-    members: Sequence[TrialRecord], objectives: Sequence[Objective], policy: Policy, basis: LatencyBasis
+    members: Sequence[TrialRecord], objectives: Sequence[Objective], *, policy: Policy, basis: LatencyBasis
 ) -> list[TrialRecord]:
+    from orchestrator import pareto
+
     match policy:
         case Policy.ACCURATE:
             first = [-record.value(ACCURACY) for record in members]
@@ -122,7 +133,9 @@ def _reason(
     trials = "the only trial" if num_members == 1 else f"{_RULES[policy]} of {num_members} trials"
     parts = [f"{trials} on the front{inside}"]
     if runner_up is not None:
-        parts.append(f"next is trial {runner_up.number}: {compare(runner_up, chosen, objectives, basis)}")
+        parts.append(
+            f"next is trial {runner_up.number}: {compare(runner_up, chosen, objectives=objectives, basis=basis)}"
+        )
     if basis is LatencyBasis.PREDICTED:
         parts.append("latency is predicted: not every candidate is measured")
     return "; ".join(parts)

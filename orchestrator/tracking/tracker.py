@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 INTERVAL_S = 5.0
 MAX_BATCH = 1000
 MAX_BACKOFF_S = 60.0
-_GRACE_S = 2.0
+_GRACE_S = 0.5
 
 
 class Tracker:
@@ -68,7 +68,7 @@ class Tracker:
         return self.num_behind
 
     def close(self) -> None:
-        """Ends within some seconds, whatever MLflow does; what was not sent stays in the outbox."""
+        """Ends within a second, whatever MLflow does; what was not sent stays in the outbox."""
         with self._news:
             self._is_closing = True
             self._news.notify_all()

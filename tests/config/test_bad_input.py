@@ -238,6 +238,10 @@ TABLE = {
         '[recipe]\noptimizer = "adam"',
         'study.toml:2: recipe.optimizer = "adam": must be one of "sgd", "adamw"; did you mean "adamw"?',
     ),
+    "range of what has no order": (
+        "[space.mobilenet]\nkernel_size = {low = 3, high = 5}",
+        "study.toml:2: space.mobilenet.kernel_size = {low = 3, high = 5}: can't be a range; list its choices",
+    ),
     "range without an end": (
         DENSENET + "growth_rate = {low = 8}",
         'study.toml:2: space.densenet.growth_rate = {low = 8}: needs "high"',

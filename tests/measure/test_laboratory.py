@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from orchestrator.config.settings import LatencySettings, Runtime
-from orchestrator.errors import ArchfrontError
+from orchestrator.errors import ArchfrontError, BadInputError
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.references import reference_architectures
 from search_spaces.architecture import Architecture
@@ -72,6 +72,11 @@ def test_a_network_that_cannot_be_built_is_an_error_with_what_the_process_printe
         pytest.raises(ArchfrontError, match="unknown family 'unheard_of'"),
     ):
         opened.measure([UnknownArchitecture()])
+
+
+def test_more_threads_than_cores_are_refused() -> None:
+    with pytest.raises(BadInputError, match=r"latency\.num_threads = 100000: must be at most \d+"):
+        Laboratory.start(LatencySettings(num_threads=100_000), DIGITS)
 
 
 def test_closing_ends_the_process_while_it_builds() -> None:

@@ -92,3 +92,21 @@ def test_an_empty_front_is_a_sentence(limit: int | None) -> None:
     constraints = () if limit is None else (Constraint(name=NUM_PARAMETERS, bound=limit),)
     snapshot = dataclasses.replace(study(0 if limit is None else 10), constraints=constraints)
     assert to_markdown(snapshot) == "The front is empty: no trial is COMPLETED inside the constraints.\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (
+            {"low": 4, "condition": {"axis": "n", "values": [3, 4]}, "step": None},
+            "low 4, condition (axis n, values 3, 4)",
+        ),
+        ([[1, 2], [3]], "1, 2, 3"),
+        (None, wording.NONE),
+        ("", wording.NONE),
+        (0, "0"),
+        (False, "False"),
+    ],
+)
+def test_nested_settings_fit_into_a_line(value: object, text: str) -> None:
+    assert wording.inline(value) == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -55,14 +55,18 @@ PRINTED = {
     "mobilenet_v2_cifar": "2.2",  # 2,236,682: torchvision's network with ten classes
 }
 
+# Left to the slow run: two seconds each, and nothing in them that the smaller ones lack.
 HEAVY = {
     "densenet161",
     "densenet169",
     "densenet201",
-    "resnet34",
-    "resnet50",
+    "densenet264",
+    "densenet100_k24_cifar",
+    "densenet_bc250_k24_cifar",
+    "densenet_bc190_k40_cifar",
     "resnet101",
     "resnet152",
+    "resnet110_cifar",
     "resnext101_32x8d",
     "resnext101_64x4d",
     "wide_resnet50_2",
@@ -120,9 +124,10 @@ def image_size(name: str) -> int:
     return 32 if name.endswith("_cifar") else 224
 
 
-def in_torchvision() -> list[object]:
-    """The models that torchvision has as well; copies of the larger ones are left to the slow run."""
-    return [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in PUBLISHED]
+def each(names: Iterable[str]) -> pytest.MarkDecorator:
+    """Runs a test for each preset, the heavy ones in the slow run."""
+    marked = [pytest.param(name, marks=[pytest.mark.slow] if name in HEAVY else []) for name in names]
+    return pytest.mark.parametrize("name", marked)
 
 
 def test_every_preset_has_a_published_figure() -> None:
@@ -149,7 +154,7 @@ def test_densenet_264_and_mobilenet_v1_have_the_parameters_that_their_tables_add
     assert get_architecture("mobilenet").macs(224) // 1_000_000 == 568  # printed as 569 million
 
 
-@pytest.mark.parametrize("name", list_models())
+@each(list_models())
 def test_the_built_network_has_the_parameters_of_the_closed_form_layer_by_layer(name: str, traces: Traces) -> None:
     architecture, trace = get_architecture(name), traces(name)
     assert trace.num_parameters[""] == architecture.num_parameters
@@ -158,13 +163,13 @@ def test_the_built_network_has_the_parameters_of_the_closed_form_layer_by_layer(
             assert trace.num_parameters[layer.name] == layer.num_parameters, layer.name
 
 
-@pytest.mark.parametrize("name", list_models())
+@each(list_models())
 def test_macs_are_those_of_a_forward_pass(name: str, traces: Traces) -> None:
     # The counter takes a multiplication and an addition for two.
     assert traces(name).flops == 2 * get_architecture(name).macs(image_size(name))
 
 
-@pytest.mark.parametrize("name", list_models())
+@each(list_models())
 def test_every_layer_and_stage_has_the_shape_of_a_forward_pass(name: str, traces: Traces) -> None:
     layers, shapes = get_architecture(name).layers(image_size(name)), traces(name).shapes
     for layer in layers:
@@ -174,7 +179,7 @@ def test_every_layer_and_stage_has_the_shape_of_a_forward_pass(name: str, traces
         assert math.prod(shapes[layer.name]) == math.prod(layer.output_shape), stage
 
 
-@pytest.mark.parametrize("name", list_models())
+@each(list_models())
 def test_a_gradient_reaches_every_parameter(name: str, traces: Traces) -> None:
     assert traces(name).without_gradient == []
 
@@ -187,7 +192,7 @@ def test_state_dict_has_torchvisions_names_shapes_and_order(name: str, build_on_
     assert [(key, value.shape) for key, value in ours.items()] == [(key, value.shape) for key, value in theirs.items()]
 
 
-@pytest.mark.parametrize("name", in_torchvision())
+@each(PUBLISHED)
 def test_weights_and_logits_equal_torchvisions_bit_by_bit(name: str) -> None:
     torch.manual_seed(0)
     theirs = torchvision.models.get_model(name).eval()

@@ -1,0 +1,82 @@
+"""What a person gets wrong on the command line: where, name, value, rule, way out; exit code 2; no traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import STUDY, Simulation, config_of
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bad")
+    simulation = Simulation(folder / "runs" / "simulated", config_of(folder, STUDY, "budget.trials=8"))
+    simulation.run()
+    simulation.store.close()
+    (folder / "two.toml").write_text("[budget]\ntrails = 5\n[recipe]\nepochs = 0\n")
+    (folder / "gpus.toml").write_text("[resources]\ngpus_per_worker = 8\n")
+    (folder / "other.toml").write_text(STUDY.replace("epochs = 8", "epochs = 9"))
+    return folder
+
+
+def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "orchestrator", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", "absent.toml"], ["absent.toml: no such file", "archfront init"]),
+        (["search", "digitz"], ["digitz"]),
+        (
+            ["validate", "two.toml"],
+            ["budget.trails = 5: unknown key", 'did you mean "trials"', "two.toml:4: recipe.epochs = 0"],
+        ),
+        (["search", "two.toml"], ["two.toml:2: budget.trails", "recipe.epochs = 0"]),
+        (["search", "digits", "--trials", "0"], ["--set budget.trials=0", "at least 1"]),
+        (["search", "digits", "--set", "recipe.epoch=3"], ["epoch", '"epochs"']),
+        (["search", "gpus.toml"], ["resources.gpus_per_worker = 8", "the cluster has 0 GPUs", "gpus_per_worker = 0"]),
+        (["search", "digits", "--workers-per-trial", "30"], ["workers_per_trial = 30", "room for"]),
+        (
+            ["search", "digits", "--set", 'constraints.num_parameters="<= 100"'],
+            ["no architecture of this space has at most 100"],
+        ),
+        (["search", "other.toml", "--storage", "runs"], ["recipe.epochs: 8 -> 9", "study.name"]),
+        (["search", "digits", "--nonsense"], ["No such option"]),
+        (["front", "runs/absent"], ["runs/absent: no study", "simulated"]),
+        (["best", "runs/simulated", "--max-latency", "2"], ['--max-latency "2"', "give a unit"]),
+        (["best", "runs/simulated", "--max-params", "1x"], ['unknown unit "x"']),
+        (["export", "runs/simulated", "--to", "x", "--trial", "99"], ["--trial 99", "trials 0 to 7"]),
+        (["init", "two.toml"], ["two.toml: exists"]),
+    ],
+)
+def test_the_message_says_what_and_how_to_mend_it(folder: Path, arguments: list[str], words: list[str]) -> None:
+    done = archfront(folder, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def test_nothing_inside_the_limits_is_exit_code_3(folder: Path) -> None:
+    done = archfront(folder, "best", "runs/simulated", "--max-params", "100")
+    assert done.returncode == 3
+    assert "100" in done.stderr
+
+
+def test_a_storage_that_cannot_be_written_is_named_before_anything_runs(folder: Path) -> None:
+    (folder / "file").write_text("")
+    done = archfront(folder, "search", "digits", "--storage", "file")
+    assert done.returncode == 4
+    assert "file/digits: can't be written" in done.stderr

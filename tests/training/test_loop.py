@@ -1,0 +1,128 @@
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from orchestrator.data.dataset import Dataset, Split
+from orchestrator.records import Cause
+from orchestrator.storage import broken_files
+from orchestrator.training.context import StopTrial, TrialFailure
+from orchestrator.training.evaluate import evaluate
+from orchestrator.training.loop import train
+from orchestrator.training.model_files import read_model
+from tests.training.trials import FIELDS, RECIPE, TestContext, small_architecture
+
+
+def checkpoints(directory: Path) -> list[str]:
+    return sorted(path.name for path in (directory / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("family", FIELDS)
+def test_a_network_of_each_family_learns(dataset: Dataset, tmp_path: Path, family: str) -> None:
+    context = TestContext(directory=tmp_path)
+    recipe = replace(RECIPE, epochs=8, max_shift=0, flip=False, label_smoothing=0)
+    result = train(small_architecture(family), recipe, dataset, context)
+    losses = [report.train_loss for report in context.reports]
+    assert losses[-1] < 0.8 * losses[0]
+    assert result.accuracy > 0.2
+    assert (result.epochs, result.num_steps, result.num_parts) == (8, 32, 1)
+
+
+def test_every_epoch_is_reported_once_and_its_checkpoint_is_there_by_then(dataset: Dataset, tmp_path: Path) -> None:
+    on_disk: list[list[str]] = []
+
+    class Looking(TestContext):
+        def report(self, report: object) -> None:
+            super().report(report)  # type: ignore[arg-type]
+            on_disk.append(checkpoints(tmp_path))
+
+    context = Looking(directory=tmp_path)
+    train(small_architecture(), RECIPE, dataset, context)
+    assert [report.epoch for report in context.reports] == [1, 2, 3]
+    assert on_disk == [["000004"], ["000004", "000008"], ["000008", "000012"]]
+    assert context.steps == list(range(12))
+
+
+def test_the_model_in_the_folder_is_the_one_that_was_evaluated_last(dataset: Dataset, tmp_path: Path) -> None:
+    context = TestContext(directory=tmp_path)
+    architecture = small_architecture()
+    result = train(architecture, RECIPE, dataset, context)
+    assert broken_files(tmp_path / "model") == ()
+    assert json.loads((tmp_path / "model" / "architecture.json").read_text()) == json.loads(
+        json.dumps(architecture.to_dict())
+    )
+    evaluation = evaluate(read_model(tmp_path / "model"), dataset.validation, dataset)
+    assert evaluation.accuracy == result.accuracy == context.reports[-1].accuracy
+    assert evaluation.loss == pytest.approx(result.loss, rel=1e-5)
+
+
+def test_wall_time_grows_from_epoch_to_epoch(dataset: Dataset, tmp_path: Path) -> None:
+    context = TestContext(directory=tmp_path)
+    result = train(small_architecture(), RECIPE, dataset, context)
+    times = [report.wall_time_s for report in context.reports]
+    assert 0 < times[0] < times[1] < times[2] <= result.wall_time_s
+
+
+def test_equal_seeds_give_equal_networks_and_others_do_not(dataset: Dataset, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(small_architecture(), RECIPE, dataset, TestContext(directory=tmp_path / name, seed=seed))
+    files = {name: (tmp_path / name / "model" / "model.safetensors").read_bytes() for name in "abc"}
+    assert files["a"] == files["b"] != files["c"]
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial_at_its_step_and_is_never_reported(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    context = TestContext(directory=tmp_path)
+    with pytest.raises(TrialFailure, match=r"^loss (nan|inf) at step \d+$") as caught:
+        train(small_architecture(), replace(RECIPE, learning_rate=1e20, warmup_epochs=0), dataset, context)
+    assert caught.value.cause is Cause.DIVERGED
+    assert context.steps[-1] + 1 == int(caught.value.message.split()[-1])
+    assert all(report.is_finite for report in context.reports)
+
+
+def test_a_validation_loss_that_is_not_finite_is_never_reported(dataset: Dataset, tmp_path: Path) -> None:
+    context = TestContext(directory=tmp_path)
+    broken = replace(dataset, validation=_one_class_beyond_the_classifier(dataset))
+    with pytest.raises((TrialFailure, IndexError)):
+        train(small_architecture(), RECIPE, broken, context)
+    assert context.reports == []
+
+
+def test_a_trial_that_the_driver_stops_ends_with_its_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(StopTrial) as caught:
+        train(small_architecture(), RECIPE, dataset, TestContext(directory=tmp_path, prunes_at=2))
+    assert caught.value.by_driver
+    assert checkpoints(tmp_path) == ["000004", "000008"]
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_stop_request_checkpoints_at_that_very_step(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(StopTrial) as caught:
+        train(small_architecture(), RECIPE, dataset, TestContext(directory=tmp_path, stop_at=6))
+    assert not caught.value.by_driver
+    assert checkpoints(tmp_path) == ["000004", "000006"]
+
+
+def test_checkpoints_come_within_long_epochs(dataset: Dataset, tmp_path: Path) -> None:
+    context = TestContext(directory=tmp_path, stop_at=3)
+    with pytest.raises(StopTrial):
+        train(small_architecture(), RECIPE, dataset, context, checkpoint_every_s=0.0)
+    assert checkpoints(tmp_path) == ["000002", "000003"]
+
+
+def test_a_trial_leaves_the_random_state_to_depend_on_nothing_before_it(dataset: Dataset, tmp_path: Path) -> None:
+    states = []
+    for name in "ab":
+        torch.rand(len(states) + 3)
+        train(small_architecture(), replace(RECIPE, epochs=1), dataset, TestContext(directory=tmp_path / name))
+        states.append(torch.get_rng_state())
+    assert torch.equal(states[0], states[1])
+    assert math.isfinite(float(states[0].sum()))
+
+
+def _one_class_beyond_the_classifier(dataset: Dataset) -> Split:
+    return Split(images_NCHW=dataset.validation.images_NCHW, labels_N=dataset.validation.labels_N + 10)

@@ -1,0 +1,22 @@
+import torch
+
+from orchestrator.training.precision import Precision, autocast, choose_precision
+
+CPU = torch.device("cpu")
+
+
+def test_small_images_are_trained_in_float32_on_a_cpu() -> None:
+    assert choose_precision(CPU, 8) is Precision.FLOAT32
+
+
+def test_large_images_are_trained_in_bfloat16_only_where_the_cpu_multiplies_in_it() -> None:
+    expected = Precision.BFLOAT16 if torch.cpu._is_amx_tile_supported() else Precision.FLOAT32
+    assert choose_precision(CPU, 224) is expected
+
+
+def test_the_context_sets_the_format_of_products() -> None:
+    matrix = torch.ones(2, 2)
+    with autocast(Precision.BFLOAT16, CPU):
+        assert (matrix @ matrix).dtype is torch.bfloat16
+    with autocast(Precision.FLOAT32, CPU):
+        assert (matrix @ matrix).dtype is torch.float32
