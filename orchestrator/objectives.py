@@ -60,8 +60,11 @@ class Constraint:
 
 
 _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
-_TIME_FACTORS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
-_NUMBER = re.compile(r"\s*([+-]?\d[\d_,]*\.?\d*(?:e[+-]?\d+)?)\s*([a-zµ%]*)\s*", re.IGNORECASE)
+_TIME_FACTORS = {"us": 1e-3, "\N{MICRO SIGN}s": 1e-3, "\N{GREEK SMALL LETTER MU}s": 1e-3, "ms": 1.0, "s": 1e3}
+# Commas and underscores stand between thousands only: "1,5 ms" must not be read as 15 ms.
+_NUMBER = re.compile(
+    r"\s*([+-]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?(?:e[+-]?\d+)?)\s*([^\d\s.,]*)\s*", re.IGNORECASE
+)
 
 
 def parse_quantity(name: str, text: str | float) -> float:
@@ -73,13 +76,13 @@ def parse_quantity(name: str, text: str | float) -> float:
     if isinstance(text, bool):
         raise ValueError(f"must be a quantity such as {_example(name)}, got {str(text).lower()}")
     if isinstance(text, int | float):
-        if name == LATENCY_MS:
-            raise ValueError(f'give a unit: "{text:g} ms"')
-        return _checked(name, float(text))
-    match = _NUMBER.fullmatch(text)
+        return _from_number(name, text)
+    match = _NUMBER.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f'must be a quantity such as {_example(name)}, got "{text}"')
     number, unit = float(match[1].replace(",", "").replace("_", "")), match[2]
+    if unit == "%" and name == ACCURACY:
+        return _checked(name, number / 100)  # exact where 0.01 * number is not
     return _checked(name, number * _factor(name, unit, text))
 
 
@@ -107,10 +110,20 @@ def parse_constraint(name: str, text: str | float) -> Constraint:
 def format_quantity(name: str, value: float) -> str:
     """A figure as a person reads it: ``21,386``, ``2.41 ms``, ``0.9861``."""
     if name == LATENCY_MS:
-        return f"{value:.3g} ms"
+        return f"{value:,.0f} ms" if value >= 1000 else f"{value:.3g} ms"
     if name == ACCURACY:
         return f"{value:.4f}"
     return f"{value:,.0f}"
+
+
+def _from_number(name: str, number: float) -> float:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if name == LATENCY_MS:
+        raise ValueError(f'give a unit: "{value:g} ms"')
+    return _checked(name, value)
 
 
 def _factor(name: str, unit: str, text: str) -> float:
@@ -120,8 +133,8 @@ def _factor(name: str, unit: str, text: str) -> float:
         if unit.lower() in _TIME_FACTORS:
             return _TIME_FACTORS[unit.lower()]
     elif name == ACCURACY:
-        if unit in ("", "%"):
-            return 0.01 if unit else 1.0
+        if not unit:
+            return 1.0
     elif unit.lower() in _FACTORS:
         return _FACTORS[unit.lower()]
     raise ValueError(f'unknown unit "{unit}"; write it like {_example(name)}')

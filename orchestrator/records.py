@@ -95,7 +95,7 @@ class Latency:
     conditions: LatencyConditions
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.low_ms <= self.median_ms <= self.high_ms:
+        if not 0.0 < self.low_ms <= self.median_ms <= self.high_ms < math.inf:
             raise ValueError(f"latency {self.low_ms} <= {self.median_ms} <= {self.high_ms} ms is no interval")
 
 
@@ -133,12 +133,27 @@ class TrialRecord:
     test_accuracy: float | None = None
 
     def __post_init__(self) -> None:
-        if self.state is TrialState.COMPLETED and (self.accuracy is None or not math.isfinite(self.accuracy)):
-            raise ValueError(f"trial {self.number} is COMPLETED without an accuracy")
-        if self.state is TrialState.FAILED and self.cause is None:
-            raise ValueError(f"trial {self.number} is FAILED without a cause")
-        if self.state is not TrialState.COMPLETED and self.accuracy is not None:
-            raise ValueError(f"trial {self.number} is {self.state} and can't have a final accuracy")
+        if problem := self._problem():
+            raise ValueError(f"trial {self.number} is {self.state} and {problem}")
+
+    def _problem(self) -> str:
+        """What makes the record impossible; empty where nothing does."""
+        completed = self.state is TrialState.COMPLETED
+        epochs = [report.epoch for report in self.reports]
+        checks = {
+            "has no accuracy": completed and self.accuracy is None,
+            "can't have a final accuracy": not completed and self.accuracy is not None,
+            "can't be measured or tested": not completed and (self.latency or self.test_accuracy) is not None,
+            "has no cause": self.state is TrialState.FAILED and self.cause is None,
+            f"can't have the cause {self.cause}": completed and self.cause not in (None, Cause.REUSED),
+            "has an accuracy outside [0, 1]": not all(
+                value is None or 0.0 <= value <= 1.0 for value in (self.accuracy, self.test_accuracy)
+            ),
+            "has a negative count": min(self.number, self.num_parameters, self.macs) < 0,
+            "has no predicted latency": not 0.0 <= self.predicted_latency_ms < math.inf,
+            "its epochs are out of order": epochs != sorted(set(epochs)) or min(epochs, default=1) < 1,
+        }
+        return next((text for text, is_so in checks.items() if is_so), "")
 
     @property
     def latency_ms(self) -> float:
@@ -155,7 +170,10 @@ class TrialRecord:
             if self.accuracy is None:
                 raise ValueError(f"trial {self.number} is {self.state} and has no accuracy")
             return self.accuracy
-        return {NUM_PARAMETERS: float(self.num_parameters), MACS: float(self.macs), LATENCY_MS: self.latency_ms}[name]
+        figures = {NUM_PARAMETERS: float(self.num_parameters), MACS: float(self.macs), LATENCY_MS: self.latency_ms}
+        if name not in figures:
+            raise ValueError(f"no trial has a figure {name!r}")
+        return figures[name]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import errno
 import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,8 @@ from orchestrator.errors import StorageError
 
 MANIFEST = "manifest.json"
 
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces a file in one step; a reader sees the old content or the new, never a part.
@@ -21,7 +27,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         StorageError: the disk is full or can't be written; the old content is intact.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -31,7 +37,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise _storage_error(path, error, num_bytes=len(content)) from error
 
 
@@ -55,37 +62,34 @@ def read_json(path: Path) -> Any:
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """Fills a folder under a temporary name, adds a manifest with each file's SHA-256, and renames it.
 
-    An existing folder of that name is replaced.
+    An existing folder of that name is replaced in one step where the system can exchange two names (Linux).
+    What ``write`` raises is passed on.
 
     Raises:
         StorageError: the disk is full or can't be written; nothing is left of the new folder.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = _temporary(folder)
     try:
-        temporary.mkdir(parents=True)
-        write(temporary)
-        files = sorted(path for path in temporary.rglob("*") if path.is_file())
-        for path in files:
-            _sync_file(path)
-        sums = {path.relative_to(temporary).as_posix(): sha256_of(path) for path in files}
-        write_json(temporary / MANIFEST, {"sha256": sums})
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-        _sync_folder(folder.parent)
-    except OSError as error:
+        _make(temporary, folder)
+        try:
+            write(temporary)
+        except OSError as error:
+            if error.errno not in _DISK_ERRORS:
+                raise  # the writer's own: a source that is not there is no full disk
+            raise _storage_error(folder, error) from error
+        _seal(temporary, folder)
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise _storage_error(folder, error) from error
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def broken_files(folder: Path) -> tuple[str, ...]:
-    """Names of files that are absent or differ from the folder's manifest; the manifest itself if it can't be read."""
+    """Names that differ from the folder's manifest or are missing on either side; the manifest if it can't be read."""
     try:
-        sums = json.loads((folder / MANIFEST).read_bytes())["sha256"]
-        return tuple(name for name, digest in sums.items() if not _has_digest(folder / name, digest))
+        sums: dict[str, str] = json.loads((folder / MANIFEST).read_bytes())["sha256"]
+        present = _files(folder)
+        strangers = set(sums) ^ set(present)
+        changed = {name for name, path in present.items() if name in sums and sha256_of(path) != sums[name]}
+        return tuple(sorted(strangers | changed))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return (MANIFEST,)
 
@@ -96,8 +100,55 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _has_digest(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256_of(path) == digest
+def _make(temporary: Path, folder: Path) -> None:
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+
+
+def _seal(temporary: Path, folder: Path) -> None:
+    """Makes a filled folder durable and gives it its name; the one that had the name is left under the temporary one."""
+    try:
+        files = _files(temporary)
+        if (temporary / MANIFEST).exists():
+            raise ValueError(f"{MANIFEST} is written by the storage itself")
+        for path in files.values():
+            _sync_file(path)
+        write_json(temporary / MANIFEST, {"sha256": {name: sha256_of(path) for name, path in files.items()}})
+        if folder.exists():
+            _exchange(temporary, folder)
+        else:
+            temporary.rename(folder)
+        _sync_folder(folder.parent)
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """All files below a folder but its manifest, by their relative names."""
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: path for name, path in found.items() if name != MANIFEST}
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside ``path`` that no other thread or process uses; short, because names have a limit."""
+    return path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident():x}.tmp")
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swaps two names in one step; elsewhere than on Linux there is a moment between two steps."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        aside = one.with_name(f"{one.name}.old")
+        other.rename(aside)
+        one.rename(other)
+        aside.rename(one)
+        return
+    at_cwd, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of <linux/fs.h>
+    if library.renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchange) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(other))
 
 
 def _storage_error(path: Path, error: OSError, *, num_bytes: int = 0) -> StorageError:

@@ -21,7 +21,7 @@ def report(**fields: float) -> EpochReport:
 
 @pytest.mark.parametrize("accuracy", [None, math.nan, math.inf])
 def test_a_completed_trial_has_a_finite_accuracy(accuracy: float | None) -> None:
-    with pytest.raises(ValueError, match="trial 3 is COMPLETED without an accuracy"):
+    with pytest.raises(ValueError, match="trial 3 is COMPLETED and has (no accuracy|an accuracy outside)"):
         dataclasses.replace(completed(3, 0.9, 10, 1.0), accuracy=accuracy)
 
 
@@ -32,7 +32,7 @@ def test_only_a_completed_trial_has_a_final_accuracy(state: TrialState) -> None:
 
 
 def test_a_failed_trial_has_a_cause() -> None:
-    with pytest.raises(ValueError, match="FAILED without a cause"):
+    with pytest.raises(ValueError, match="FAILED and has no cause"):
         unfinished(0, TrialState.FAILED, cause=None)
 
 
@@ -91,7 +91,6 @@ def test_a_record_is_changed_by_replacing_it() -> None:
         completed(0, 0.9, 10, 1.0).accuracy = 1.0  # type: ignore[misc]
 
 
-@pytest.mark.xfail(strict=True, reason="the docstring promises that an illegal record can't be made")
 @pytest.mark.parametrize(
     "fields",
     [
@@ -115,7 +114,6 @@ def test_a_completed_record_with_an_impossible_figure_is_refused(fields: dict[st
         completed(**{"number": 0, "accuracy": 0.9, "num_parameters": 10, "latency_ms": 1.0, **fields})
 
 
-@pytest.mark.xfail(strict=True, reason="only finalists, which are COMPLETED, are measured and tested")
 @pytest.mark.parametrize(
     "fields", [{"test_accuracy": 0.9}, {"latency": measured(1.0)}], ids=["test_accuracy", "latency"]
 )
@@ -124,13 +122,11 @@ def test_only_a_completed_trial_is_measured_and_tested(fields: dict[str, object]
         unfinished(0, TrialState.PRUNED, **fields)
 
 
-@pytest.mark.xfail(strict=True, reason="infinity passes the comparison, and can't be written as JSON")
 def test_a_latency_is_finite() -> None:
     with pytest.raises(ValueError, match="interval"):
         measured(1.0, high_ms=math.inf)
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="the docstring promises ValueError")
 def test_a_figure_that_no_trial_has_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="acuracy"):
         completed(0, 0.9, 10, 1.0).value("acuracy")

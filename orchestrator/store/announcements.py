@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.records import EpochReport, TrialRecord
-from orchestrator.tracking.events import (
+from orchestrator.store.events import (
     ArtifactWritten,
     EpochReported,
     Event,

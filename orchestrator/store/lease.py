@@ -41,7 +41,7 @@ class Owner:
         if self.boot_id != _boot_id():
             return False
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started_at) < 1.0
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started_at) < 1.0)
         except psutil.NoSuchProcess:
             return False
 

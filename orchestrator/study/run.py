@@ -25,6 +25,7 @@ from orchestrator.schedule.referee import Referee
 from orchestrator.schedule.rungs import rung_judge
 from orchestrator.selector import front
 from orchestrator.store.announcements import artifact_written, front_changed, study_ended, study_started
+from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.study import preparation
 from orchestrator.study.interruption import Interruption
@@ -32,7 +33,6 @@ from orchestrator.study.search import run_trials
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.sampler import OptunaSampler
 from orchestrator.tracking.address import resolve_uri
-from orchestrator.tracking.events import StudyEnd
 from orchestrator.tracking.tracker import Tracker
 from orchestrator.training.attempt import StudyWork
 

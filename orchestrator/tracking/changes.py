@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.records import TrialState
-from orchestrator.tracking.events import (
+from orchestrator.store.events import (
     ArtifactWritten,
     EpochReported,
     Event,

@@ -11,10 +11,10 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from orchestrator.errors import ArchfrontError
+from orchestrator.store.events import Event
 from orchestrator.tracking.address import artifact_location, sqlite_path
 from orchestrator.tracking.changes import RUNNING, Changes, Point, RunChange, collect
 from orchestrator.tracking.database import create_database
-from orchestrator.tracking.events import Event
 from orchestrator.tracking.presentation import RUN_NAME_TAG, note, run_colour
 from orchestrator.tracking.runs import STUDY_TAG, TRIAL_TAG, KnownRun, find_runs, known_run
 

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from orchestrator.errors import ArchfrontError
-from orchestrator.tracking.outbox import OutboxEntry
+from orchestrator.store.outbox import OutboxEntry
 
 _SOURCES = Path(__file__).resolve().parents[2]
 

@@ -15,8 +15,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TextIO
 
+from orchestrator.store.events import Event, event_from
 from orchestrator.tracking.changes import collect
-from orchestrator.tracking.events import Event, event_from
 from orchestrator.tracking.failures import explain
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Condition, Thread
 
 from orchestrator.errors import ArchfrontError
-from orchestrator.tracking.outbox import Outbox
+from orchestrator.store.outbox import Outbox
 from orchestrator.tracking.process import SenderProcess
 
 _log = logging.getLogger(__name__)

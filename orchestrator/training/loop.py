@@ -74,11 +74,7 @@ def train(
     """
     with memory_failure():
         training = _Training.started(architecture, recipe, dataset, context)
-        while training.progress.step < training.num_steps:
-            if context.stop_requested(training.progress.step):
-                training.checkpoint()
-                raise StopTrial
-            training.do_step(checkpoint_every_s=checkpoint_every_s)
+        training.run(checkpoint_every_s=checkpoint_every_s)
         return training.finish(architecture)
 
 
@@ -114,29 +110,13 @@ class _Training:
             context.report(progress.report)
         return training
 
-    def do_step(self, *, checkpoint_every_s: float) -> None:
-        """One step; after the last of an epoch its end as well."""
-        step, state = self.progress.step, self.state
-        loss = self.stepper.add_gradients(step, num_parts=self.progress.num_parts)
-        is_due = self.ranks.is_first and time.perf_counter() - self._saved_s >= checkpoint_every_s
-        loss, is_due = self.ranks.add_with_flag(loss, flag=is_due)
-        state.losses_S[step % state.steps_per_epoch] = loss
-        state.update(step)
-        self.progress = replace(self.progress, step=step + 1)
-        self._check_losses()
-        if self.progress.step % state.steps_per_epoch == 0:
-            self._finish_epoch()
-        elif is_due:
-            self.checkpoint()
-
-    def checkpoint(self) -> None:
-        """Saves the state, unless this very step is saved already."""
-        if self.progress.step == self._saved_step:
-            return
-        self.progress = replace(self.progress, wall_time_s=self._wall_time_s())
-        if self.ranks.is_first:
-            save(self.context.directory, self.progress, self.state.tensors)
-        self._saved_s, self._saved_step = time.perf_counter(), self.progress.step
+    def run(self, *, checkpoint_every_s: float) -> None:
+        """All steps that are left."""
+        while self.progress.step < self.num_steps:
+            if self.context.stop_requested(self.progress.step):
+                self._checkpoint()
+                raise StopTrial
+            self._do_step(checkpoint_every_s=checkpoint_every_s)
 
     def finish(self, architecture: Architecture) -> FinalResult:
         """Leaves the averaged weights in the network and, by rank 0, on the disk."""
@@ -156,13 +136,37 @@ class _Training:
             precision=self.stepper.precision,
         )
 
+    def _checkpoint(self) -> None:
+        """Saves the state, unless this very step is saved already."""
+        if self.progress.step == self._saved_step:
+            return
+        self.progress = replace(self.progress, wall_time_s=self._wall_time_s())
+        if self.ranks.is_first:
+            save(self.context.directory, self.progress, self.state.tensors)
+        self._saved_s, self._saved_step = time.perf_counter(), self.progress.step
+
+    def _do_step(self, *, checkpoint_every_s: float) -> None:
+        """One step; after the last of an epoch its end as well."""
+        step, state = self.progress.step, self.state
+        loss = self.stepper.add_gradients(step, num_parts=self.progress.num_parts)
+        is_due = self.ranks.is_first and time.perf_counter() - self._saved_s >= checkpoint_every_s
+        loss, is_due = self.ranks.add_with_flag(loss, flag=is_due)
+        state.losses_S[step % state.steps_per_epoch] = loss
+        state.update(step)
+        self.progress = replace(self.progress, step=step + 1)
+        self._check_losses()
+        if self.progress.step % state.steps_per_epoch == 0:
+            self._finish_epoch()
+        elif is_due:
+            self._checkpoint()
+
     def _finish_epoch(self) -> None:
         """Evaluates the average; the checkpoint is on the disk before anybody hears of the epoch."""
         report = self._evaluated()
         if not report.is_finite:
             raise TrialFailure(Cause.DIVERGED, f"validation loss {report.loss} after epoch {report.epoch}")
         self.progress = replace(self.progress, report=report)
-        self.checkpoint()
+        self._checkpoint()
         self.context.report(report)
 
     def _evaluated(self) -> EpochReport:

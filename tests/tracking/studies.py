@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from orchestrator.records import Cause, TrialState
-from orchestrator.tracking.events import (
+from orchestrator.store.events import (
     ArtifactWritten,
     EpochReported,
     Event,
@@ -18,7 +18,7 @@ from orchestrator.tracking.events import (
     TrialEnded,
     TrialStarted,
 )
-from orchestrator.tracking.outbox import OutboxEntry
+from orchestrator.store.outbox import OutboxEntry
 
 START_MS = 1_750_000_000_000
 EPOCHS = 3

@@ -1,8 +1,8 @@
 import math
 
 from orchestrator.records import TrialState
+from orchestrator.store.events import EpochReported, StudyEnd, TrialEnded
 from orchestrator.tracking.changes import collect
-from orchestrator.tracking.events import EpochReported, StudyEnd, TrialEnded
 from tests.tracking.studies import (
     START_MS,
     front,

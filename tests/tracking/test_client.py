@@ -11,8 +11,8 @@ from mlflow.exceptions import MlflowException
 
 from orchestrator.errors import ArchfrontError
 from orchestrator.records import TrialState
+from orchestrator.store.events import StudyEnd
 from orchestrator.tracking.client import Client
-from orchestrator.tracking.events import StudyEnd
 from tests.tracking.reading import USES_MLFLOW, assert_whole_study, read
 from tests.tracking.studies import (
     START_MS,

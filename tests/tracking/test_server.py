@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from orchestrator.store.events import Event
 from orchestrator.tracking.client import Client
-from orchestrator.tracking.events import Event
 from orchestrator.tracking.failures import explain
 from orchestrator.tracking.tracker import Tracker
 from tests.tracking.conftest import free_port

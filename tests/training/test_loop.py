@@ -1,12 +1,10 @@
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from orchestrator.data.dataset import Dataset, Split
+from orchestrator.data.dataset import Dataset
 from orchestrator.records import Cause
 from orchestrator.storage import broken_files
 from orchestrator.training.context import StopTrial, TrialFailure
@@ -23,23 +21,17 @@ def checkpoints(directory: Path) -> list[str]:
 @pytest.mark.parametrize("family", FIELDS)
 def test_a_network_of_each_family_learns(dataset: Dataset, tmp_path: Path, family: str) -> None:
     context = TestContext(directory=tmp_path)
-    recipe = replace(RECIPE, epochs=8, max_shift=0, flip=False, label_smoothing=0)
+    recipe = replace(RECIPE, epochs=12, max_shift=0, flip=False, label_smoothing=0)
     result = train(small_architecture(family), recipe, dataset, context)
     losses = [report.train_loss for report in context.reports]
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.85 * losses[0]
     assert result.accuracy > 0.2
-    assert (result.epochs, result.num_steps, result.num_parts) == (8, 32, 1)
+    assert (result.epochs, result.num_steps, result.num_parts) == (12, 48, 1)
 
 
 def test_every_epoch_is_reported_once_and_its_checkpoint_is_there_by_then(dataset: Dataset, tmp_path: Path) -> None:
     on_disk: list[list[str]] = []
-
-    class Looking(TestContext):
-        def report(self, report: object) -> None:
-            super().report(report)  # type: ignore[arg-type]
-            on_disk.append(checkpoints(tmp_path))
-
-    context = Looking(directory=tmp_path)
+    context = TestContext(directory=tmp_path, after_report=lambda: on_disk.append(checkpoints(tmp_path)))
     train(small_architecture(), RECIPE, dataset, context)
     assert [report.epoch for report in context.reports] == [1, 2, 3]
     assert on_disk == [["000004"], ["000004", "000008"], ["000008", "000012"]]
@@ -86,10 +78,11 @@ def test_a_loss_that_is_not_finite_ends_the_trial_at_its_step_and_is_never_repor
 
 def test_a_validation_loss_that_is_not_finite_is_never_reported(dataset: Dataset, tmp_path: Path) -> None:
     context = TestContext(directory=tmp_path)
-    broken = replace(dataset, validation=_one_class_beyond_the_classifier(dataset))
-    with pytest.raises((TrialFailure, IndexError)):
-        train(small_architecture(), RECIPE, broken, context)
+    one_step_an_epoch = replace(RECIPE, batch_size=122, learning_rate=1e38, warmup_epochs=0)
+    with pytest.raises(TrialFailure, match=r"^validation loss (nan|inf) after epoch 1$"):
+        train(small_architecture(), one_step_an_epoch, dataset, context)
     assert context.reports == []
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_trial_that_the_driver_stops_ends_with_its_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
@@ -112,17 +105,3 @@ def test_checkpoints_come_within_long_epochs(dataset: Dataset, tmp_path: Path) -
     with pytest.raises(StopTrial):
         train(small_architecture(), RECIPE, dataset, context, checkpoint_every_s=0.0)
     assert checkpoints(tmp_path) == ["000002", "000003"]
-
-
-def test_a_trial_leaves_the_random_state_to_depend_on_nothing_before_it(dataset: Dataset, tmp_path: Path) -> None:
-    states = []
-    for name in "ab":
-        torch.rand(len(states) + 3)
-        train(small_architecture(), replace(RECIPE, epochs=1), dataset, TestContext(directory=tmp_path / name))
-        states.append(torch.get_rng_state())
-    assert torch.equal(states[0], states[1])
-    assert math.isfinite(float(states[0].sum()))
-
-
-def _one_class_beyond_the_classifier(dataset: Dataset) -> Split:
-    return Split(images_NCHW=dataset.validation.images_NCHW, labels_N=dataset.validation.labels_N + 10)

@@ -1,5 +1,6 @@
 """A training that was interrupted ends with the bits of one that was not."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -72,18 +73,15 @@ def test_a_report_that_never_arrived_comes_again_first(
     context = TestContext(directory=tmp_path)
     _assert_equal(_finish("densenet", RECIPE, dataset, context), undisturbed("densenet", RECIPE))
     assert [report.epoch for report in context.reports] == list(range(epoch, 4))
-    assert 4 * epoch not in context.steps[:0]
 
 
 def test_wall_time_goes_on_over_attempts(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(StopTrial):
         train(small_architecture(), RECIPE, dataset, TestContext(directory=tmp_path, stop_at=9))
+    progress = json.loads((tmp_path / "checkpoints" / "000009" / "progress.json").read_text())
     context = TestContext(directory=tmp_path)
     train(small_architecture(), RECIPE, dataset, context)
-    first, last = (tmp_path / "checkpoints" / name / "progress.json" for name in ("000008", "000012"))
-    assert context.reports[-1].wall_time_s > 0
-    assert first.exists()
-    assert last.exists()
+    assert context.reports[0].wall_time_s > progress["wall_time_s"] > 0
 
 
 def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(

@@ -38,7 +38,7 @@ class TestContext:
         stop_at: the step at which it is asked to end.
         dies_in_report: the epoch whose report never arrives.
         prunes_at: the epoch after which the driver stops it.
-        broken_files: called with the step before each step.
+        before_step: called with the step before each step.
     """
 
     __test__ = False
@@ -52,6 +52,7 @@ class TestContext:
     dies_in_report: int = -1
     prunes_at: int = -1
     before_step: Callable[[int], None] = lambda _step: None
+    after_report: Callable[[], None] = lambda: None
     reports: list[EpochReport] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
 
@@ -59,6 +60,7 @@ class TestContext:
         if report.epoch == self.dies_in_report:
             raise WorkerDiedError
         self.reports.append(report)
+        self.after_report()
         if report.epoch == self.prunes_at:
             raise StopTrial(by_driver=True)
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from orchestrator.tracking.events import EVENTS, ArtifactWritten, Event, event_from
+from orchestrator.store.events import EVENTS, ArtifactWritten, Event, event_from
 from tests.tracking.studies import artifact, whole_study
 
 
