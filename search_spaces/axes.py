@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,16 +50,14 @@ Axes = Mapping[str, Axis]
 
 def problems(family: str, axes: Axes, entries: Mapping[str, Entry]) -> Iterator[ArchitectureError]:
     """Everything that is wrong with a study's entries for one family."""
-    given = {base_name(axes, name) for name in entries}
     for name, entry in entries.items():
         base, where = base_name(axes, name), f"space.{family}.{name}"
         if base is None:
             yield ArchitectureError(f"{where}: unknown axis", hint=did_you_mean(name, axes))
-            continue
-        for other in axes[base].excludes:
-            if other in given and list(axes).index(base) < list(axes).index(other):
-                yield ArchitectureError(f"{where} and {other} say the same", hint="give one of them")
-        yield from _refusals(where, entry, axes[base].rule)
+        else:
+            yield from _refusals(where, entry, axes[base].rule)
+    for name, other in _clashes(axes, entries):
+        yield ArchitectureError(f"space.{family}.{name} and {other} say the same", hint="give one of them")
 
 
 def family_space(family: str, axes: Axes, entries: Mapping[str, Entry], defaults: Mapping[str, Value]) -> FamilySpace:
@@ -97,7 +95,7 @@ def accepted(family: str, axes: Axes, values: Mapping[str, Value]) -> dict[str, 
     """The values in the form that their rules give them.
 
     Raises:
-        ArchitectureError: a name is unknown, or a value outside its rule.
+        ArchitectureError: a name is unknown, a value outside its rule, or two say the same.
     """
     checked = {}
     for name, value in values.items():
@@ -105,6 +103,8 @@ def accepted(family: str, axes: Axes, values: Mapping[str, Value]) -> dict[str, 
         if base is None:
             raise ArchitectureError(f"{family} has no axis {name!r}", hint=did_you_mean(name, axes))
         checked[name] = axes[base].rule.accept(name, value)
+    for name, other in _clashes(axes, values):
+        raise ArchitectureError(f"{family}: {name} and {other} say the same", hint="give one of them")
     return checked
 
 
@@ -119,6 +119,14 @@ def base_name(axes: Axes, name: str) -> str | None:
         return name
     match = re.fullmatch(r"(\w+)_[1-9]\d*", name)
     return match[1] if match and match[1] in axes and axes[match[1]].repeats else None
+
+
+def _clashes(axes: Axes, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of axes that are given and exclude each other, each pair once."""
+    given = {base_name(axes, name) for name in names}
+    ordered = [name for name in axes if name in given]
+    for index, name in enumerate(ordered):
+        yield from ((name, other) for other in ordered[index + 1 :] if other in axes[name].excludes)
 
 
 def _repeated(family: str, axes: Axes, name: str, given: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:

@@ -123,7 +123,7 @@ def load_architecture(path: str | Path) -> Architecture:
         fields = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ArchitectureError(f"{file}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArchitectureError(f"{file}: is no JSON: {error}") from error
     try:
         return architecture_from_dict(fields)

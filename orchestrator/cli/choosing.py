@@ -97,13 +97,13 @@ def export(
     snapshot = read_snapshot(directory)
     record = _exportable(directory, snapshot, trial)
     model = StudyPaths(directory).trial(record.number).model
-    exported = export_trial(snapshot, record, model, to=to, onnx=onnx, force=force)
+    exported = export_trial(snapshot, record, model, to, onnx=onnx, force=force)
     screen = console()
-    screen.print(f"trial {record.number} ({record.family}, {record.num_parameters:,} parameters): {', '.join(exported.files)}")
-    checks = "loaded again from these files, it computes what the trained network does"
-    if exported.onnx_difference is not None:
-        checks += f"; onnxruntime differs by at most {exported.onnx_difference:.1e}"
-    screen.print(checks)
+    screen.print(
+        f"trial {record.number} ({record.family}, {record.num_parameters:,} parameters): {', '.join(exported.files)}"
+    )
+    for line in exported.checks:
+        screen.print(f"  {line}")
     screen.print(f"[dim]from orchestrator import load_model; model = load_model({str(exported.folder)!r})[/]")
 
 

@@ -14,6 +14,7 @@ from orchestrator.cli.display import Display, JsonDisplay, LineDisplay, LiveDisp
 from orchestrator.cli.files import Set, Study, load_study
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import InterruptedStudyError
+from orchestrator.study.options import RunOptions
 
 STORAGE = "ARCHFRONT_STORAGE"
 
@@ -40,11 +41,16 @@ def search(
     if workers_per_trial is not None:
         given.append(f"resources.workers_per_trial={workers_per_trial}")
     config = load_study(study, given).config
-    root = storage_of(storage) / config.study.name
+    options = RunOptions(
+        root=storage_of(storage) / config.study.name,
+        is_root_given=storage is not None or STORAGE in os.environ,
+        address=address,
+        takeover=takeover,
+    )
     display = _display(json=json)
-    with display.shown(config, root):
+    with display.shown(config, options.root):
         try:
-            _run(config, root, address=address, takeover=takeover, display=display)
+            _run(config, options, display)
         except InterruptedStudyError as error:
             error.hint = error.hint or f"resume with: archfront {shlex.join(sys.argv[1:])}"
             raise
@@ -61,13 +67,13 @@ def storage_of(given: Path | None) -> Path:
     return Path("runs")
 
 
-def _run(config: SearchConfig, root: Path, *, address: str | None, takeover: bool, display: Display) -> None:
+def _run(config: SearchConfig, options: RunOptions, display: Display) -> None:
     from orchestrator.runtime.connection import prepare_environment
 
     prepare_environment()
-    from orchestrator.study.run import RunOptions, run
+    from orchestrator.study.run import run
 
-    run(config, RunOptions(root=root, address=address, takeover=takeover), display)
+    run(config, options, display)
 
 
 def _display(*, json: bool) -> Display:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,6 +56,18 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fingerprint: str
+
+    def description(self) -> dict[str, Any]:
+        """What has to be known of the data to use a network that was trained on them, as JSON values."""
+        return {
+            "class_names": list(self.class_names),
+            "fingerprint": self.fingerprint,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "num_train": len(self.train),
+            "num_validation": len(self.validation),
+            "num_test": len(self.test),
+        }
 
     def normalised(self, images_BCHW: Tensor) -> Tensor:
         """The network's input: float32 of mean 0 and deviation 1, in channels-last memory."""
@@ -110,8 +123,8 @@ def _channel_statistics(images_NCHW: Tensor) -> tuple[tuple[float, ...], tuple[f
     """Mean and standard deviation of each channel; a channel that is constant gets a deviation of 1."""
     sums_C = torch.zeros(images_NCHW.shape[1], dtype=torch.float64)
     squares_C = torch.zeros_like(sums_C)
-    for chunk in images_NCHW.split(_CHUNK):
-        pixels = chunk.to(torch.float64) / 255
+    for start in range(0, len(images_NCHW), _CHUNK):
+        pixels = images_NCHW[start : start + _CHUNK].to(torch.float64) / 255
         sums_C += pixels.sum((0, 2, 3))
         squares_C += pixels.square().sum((0, 2, 3))
     num_pixels = images_NCHW.numel() / images_NCHW.shape[1]

@@ -20,15 +20,17 @@ _ON_LICENCE = (
 )
 
 
-def model_card(snapshot: StudySnapshot, record: TrialRecord, *, folder_name: str, has_onnx: bool) -> str:
-    """Markdown."""
+def model_card(
+    snapshot: StudySnapshot, record: TrialRecord, dataset: Mapping[str, Any], *, folder_name: str, has_onnx: bool
+) -> str:
+    """Markdown; ``dataset`` is what training noted of its images beside the weights."""
     sections = [
         f"# {record.family} {record.architecture_id}",
         f"Trial {record.number} of the study `{snapshot.name}` (`{snapshot.study_id}`), {snapshot.created_at}.",
-        "## Figures\n\n" + _table("figure", _figures(snapshot, record)),
+        "## Figures\n\n" + _table("figure", _figures(record, dataset)),
         _ON_ACCURACY,
         "## Architecture\n\n" + _table("field", record.architecture.items()),
-        "## Data\n\n" + _table("setting", _data(snapshot)),
+        "## Data\n\n" + _table("setting", [*snapshot.frozen.get("data", {}).items(), *dataset.items()]),
         "## Training\n\n" + _table("setting", _training(snapshot, record)),
         "## How to load\n\n" + _loading(folder_name, has_onnx=has_onnx),
         "## Licence\n\n" + _ON_LICENCE,
@@ -45,8 +47,7 @@ def wilson_interval(share: float, num_images: int) -> tuple[float, float]:
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
 
 
-def _figures(snapshot: StudySnapshot, record: TrialRecord) -> Iterator[tuple[str, str]]:
-    dataset = snapshot.frozen.get("dataset", {})
+def _figures(record: TrialRecord, dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "validation accuracy", _accuracy(record.accuracy, dataset.get("num_validation"))
     yield "test accuracy", _accuracy(record.test_accuracy, dataset.get("num_test"))
     yield "parameters", f"{record.num_parameters:,}"
@@ -78,11 +79,6 @@ def _conditions(latency: Latency) -> str:
     shape = "x".join(str(side) for side in (stated.batch_size, *stated.input_shape))
     threads = f"{stated.num_threads} thread{'s' if stated.num_threads > 1 else ''}"
     return f"{stated.device}, {threads}, {shape}, {stated.dtype}, {stated.runtime}, torch {stated.torch_version}"
-
-
-def _data(snapshot: StudySnapshot) -> Iterator[tuple[str, Any]]:
-    yield from snapshot.frozen.get("data", {}).items()
-    yield from snapshot.frozen.get("dataset", {}).items()
 
 
 def _training(snapshot: StudySnapshot, record: TrialRecord) -> Iterator[tuple[str, Any]]:

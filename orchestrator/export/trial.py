@@ -20,7 +20,8 @@ from orchestrator.export.loading import WEIGHTS_FILE, load_model, read_network
 from orchestrator.export.onnx_file import ONNX_FILE, check_onnx_is_installed, write_onnx
 from orchestrator.export.target import OTHER_TARGET, check_target, folder_that_becomes
 from orchestrator.records import StudySnapshot, TrialRecord
-from orchestrator.storage import broken_files
+from orchestrator.storage import broken_files, read_json
+from orchestrator.training.model_files import DATASET_FILE
 from search_spaces.architecture import Task
 from search_spaces.registry import ARCHITECTURE_FILE, load_architecture
 
@@ -82,7 +83,11 @@ def export_trial(
         trained = _trained_network(record, model_folder)
         with folder_that_becomes(to) as temporary:
             shutil.copyfile(model_folder / WEIGHTS_FILE, temporary / WEIGHTS_FILE)
-            _write_texts(snapshot, record, folder=temporary, name=to.name, onnx=onnx)
+            dataset = read_json(model_folder / DATASET_FILE)
+            _write_texts(snapshot, record, dataset, folder=temporary, onnx=onnx)
+            (temporary / CARD_FILE).write_text(
+                model_card(snapshot, record, dataset, folder_name=to.name, has_onnx=onnx), encoding="utf-8"
+            )
             image_BCHW = _random_images(snapshot)
             difference = write_onnx(trained, temporary / ONNX_FILE, image_BCHW=image_BCHW) if onnx else None
             files = write_sums(temporary)
@@ -109,22 +114,20 @@ def _trained_network(record: TrialRecord, model_folder: Path) -> nn.Module:
     return read_network(model_folder)
 
 
-def _write_texts(snapshot: StudySnapshot, record: TrialRecord, *, folder: Path, name: str, onnx: bool) -> None:
+def _write_texts(
+    snapshot: StudySnapshot, record: TrialRecord, dataset: Mapping[str, Any], *, folder: Path, onnx: bool
+) -> None:
     texts = {
         ARCHITECTURE_FILE: _json(record.architecture),
-        PREPROCESSING_FILE: _json(_preprocessing(snapshot)),
-        CARD_FILE: model_card(snapshot, record, folder_name=name, has_onnx=onnx),
+        PREPROCESSING_FILE: _json(_preprocessing(_task(snapshot), dataset)),
         REQUIREMENTS_FILE: _requirements(onnx=onnx),
     }
     for file_name, text in texts.items():
         (folder / file_name).write_text(text, encoding="utf-8")
 
 
-def _preprocessing(snapshot: StudySnapshot) -> dict[str, Any]:
+def _preprocessing(task: Task, dataset: Mapping[str, Any]) -> dict[str, Any]:
     """How an image becomes what the network reads."""
-    task, dataset = _task(snapshot), snapshot.frozen.get("dataset")
-    if dataset is None:
-        raise BadInputError(f"study {snapshot.name}: its data set was never recorded", hint="run the search again")
     return {
         "schema_version": SCHEMA_VERSION,
         "image_size": task.image_size,

@@ -13,7 +13,11 @@ from orchestrator.store.store import StudyStore
 
 def rung_judge(store: StudyStore, config: SearchConfig) -> Decide:
     """Judges a trial at each rung of the study by all its other trials."""
-    rungs = () if config.study.scheduler is SchedulerName.NONE else rule.rungs(config.recipe.epochs, config.recipe.decay_share)
+    rungs = (
+        ()
+        if config.study.scheduler is SchedulerName.NONE
+        else rule.rungs(config.recipe.epochs, config.recipe.decay_share)
+    )
 
     def decide(record: TrialRecord, report: EpochReport) -> rule.Decision | None:
         if report.epoch not in rungs:

@@ -7,15 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from orchestrator import results
 from orchestrator.config.settings import SearchConfig
 from orchestrator.confirm import confirm, finalists
-from orchestrator.errors import ArchfrontError, InterruptedStudyError, NothingFeasibleError
+from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError, NothingFeasibleError
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.predictor import LatencyPredictor
 from orchestrator.records import TrialState
@@ -29,6 +27,7 @@ from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.study import preparation
 from orchestrator.study.interruption import Interruption
+from orchestrator.study.options import Audience, RunOptions
 from orchestrator.study.search import run_trials
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.sampler import OptunaSampler
@@ -40,26 +39,7 @@ FLUSH_S = 20.0
 """How long the end waits for tracking; what is left then is sent by the next session."""
 
 
-class Phase(Protocol):
-    """What the display hears of a study; every call returns at once."""
-
-    def on_phase(self, text: str) -> None: ...
-
-    def on_layout(self, layout: layout.Layout) -> None: ...
-
-    def on_open(self, store: StudyStore, tracker: Tracker | None) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOptions:
-    """What belongs to a run and not to its study."""
-
-    root: Path
-    address: str | None = None
-    takeover: bool = False
-
-
-def run(config: SearchConfig, options: RunOptions, display: Phase) -> Path:
+def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
     """Runs a study to its end and returns its directory.
 
     Raises:
@@ -82,7 +62,7 @@ def run(config: SearchConfig, options: RunOptions, display: Phase) -> Path:
 
 
 def _run(
-    store: StudyStore, config: SearchConfig, options: RunOptions, interruption: Interruption, display: Phase
+    store: StudyStore, config: SearchConfig, options: RunOptions, interruption: Interruption, display: Audience
 ) -> None:
     with Laboratory.start(config.latency, config.task) as laboratory:
         predictor = preparation.frozen_predictor(store)
@@ -92,6 +72,11 @@ def _run(
         connection.prepare_environment()
         nodes = connection.connect(connection.address_of(options.address))
         try:
+            if len(nodes) > 1 and not options.is_root_given:
+                raise BadInputError(
+                    f"the cluster has {len(nodes)} nodes, and {options.root.parent} is on one of them",
+                    hint="give a folder that all nodes see: --storage or $ARCHFRONT_STORAGE",
+                )
             plan = layout.plan(config.resources, nodes)
             display.on_layout(plan)
             if predictor is None:

@@ -33,7 +33,7 @@ class Batches:
         """Copies the training split to the device, unless it is there.
 
         Raises:
-            ValueError: the batch is larger than the split, or leaves a rank less than the 2 images that batch norm needs.
+            ValueError: the batch is larger than the split, or leaves a rank less than the 2 images that norms need.
         """
         num_images = len(dataset.train)
         if not 2 * ranks.world_size <= recipe.batch_size <= num_images:

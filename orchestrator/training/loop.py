@@ -125,7 +125,8 @@ class _Training:
         network = self.state.network
         network.values_V.copy_(self.state.average_V)
         if self.ranks.is_first:
-            write_model(self.context.directory / MODEL_FOLDER, architecture, network.module)
+            folder, dataset = self.context.directory / MODEL_FOLDER, self.stepper.batches.dataset
+            write_model(folder, architecture, network.module, dataset)
         return FinalResult(
             accuracy=report.accuracy,
             loss=report.loss,

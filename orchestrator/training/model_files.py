@@ -9,16 +9,18 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from orchestrator.data.dataset import Dataset
 from orchestrator.errors import StorageError
 from orchestrator.storage import broken_files, write_folder
 from search_spaces.architecture import Architecture
 from search_spaces.registry import ARCHITECTURE_FILE, build_model, load_architecture
 
 WEIGHTS_FILE = "model.safetensors"
+DATASET_FILE = "dataset.json"
 
 
-def write_model(folder: Path, architecture: Architecture, model: nn.Module) -> None:
-    """Writes the folder in one step.
+def write_model(folder: Path, architecture: Architecture, model: nn.Module, dataset: Dataset) -> None:
+    """Writes the folder in one step, with what an image must go through before this network reads it.
 
     Raises:
         StorageError: no room, or the folder can't be written.
@@ -29,7 +31,8 @@ def write_model(folder: Path, architecture: Architecture, model: nn.Module) -> N
 
     def write(temporary: Path) -> None:
         save_file(weights, temporary / WEIGHTS_FILE)
-        (temporary / ARCHITECTURE_FILE).write_text(json.dumps(architecture.to_dict(), indent=1, sort_keys=True) + "\n")
+        for name, content in ((ARCHITECTURE_FILE, architecture.to_dict()), (DATASET_FILE, dataset.description())):
+            (temporary / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
     write_folder(folder, write)
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 import torch
 
 _MIN_IMAGE_SIZE_ON_CPU = 64
+"""On an AMX core a step in bfloat16 is this many times as fast for densenet, resnet, mobilenet (depthwise products
+have no bfloat16 kernel worth the name): 0.8, 1.2, 0.3 at 8 pixels; 1.3, 1.4, 0.8 at 32; 1.9, 1.6, 0.9 at 64."""
 
 
 class Precision(StrEnum):

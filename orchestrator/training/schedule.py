@@ -25,4 +25,3 @@ def average_decay(recipe: Recipe, step: int) -> float:
     It grows from 0.1, so that the average forgets the initial weights and means something after one epoch.
     """
     return min(recipe.average_decay, (1 + step) / (10 + step))
-

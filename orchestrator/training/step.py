@@ -74,7 +74,12 @@ class Stepper:
 
     def _seed_dropout(self, step: int) -> None:
         ranks = self.batches.ranks
-        torch.manual_seed(derive_seed(self.batches.seed, f"dropout of rank {ranks.rank}", step))
+        seed = derive_seed(self.batches.seed, f"dropout of rank {ranks.rank}", step)
+        # torch.manual_seed() takes 0.4 ms and keeps a stack trace for each accelerator that is not there.
+        if ranks.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        else:
+            torch.default_generator.manual_seed(seed)
 
     def _without_exchange(self) -> AbstractContextManager[None]:
         return self.replica.no_sync() if isinstance(self.replica, DistributedDataParallel) else nullcontext()

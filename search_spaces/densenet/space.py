@@ -33,11 +33,12 @@ AXES: Mapping[str, Axis] = {
 def defaults(task: Task) -> Mapping[str, Value]:
     """DenseNet-121, or a network of 60 thousand parameters where images are small."""
     small = task.image_size <= SMALL_IMAGE_SIZE
+    num_blocks = _most_small_blocks(task) if small else 4
     return {
         "stem": "auto",
         "growth_rate": 16 if small else 32,
-        "block_config": (3, 3, 3) if small else (6, 12, 24, 16),
-        "num_blocks": 3 if small else 4,
+        "block_config": (3,) * num_blocks if small else (6, 12, 24, 16),
+        "num_blocks": num_blocks,
         "num_layers": 3 if small else 12,
         "compression": 0.5,
         "bn_size": 4,
@@ -52,13 +53,19 @@ def default_entries(task: Task) -> Mapping[str, Entry]:
 
     Growth rates are multiples of 8: on bf16 they do 20-27 % more arithmetic a second than those beside them.
     """
-    return _small_entries() if task.image_size <= SMALL_IMAGE_SIZE else _large_entries()
+    return _small_entries(task) if task.image_size <= SMALL_IMAGE_SIZE else _large_entries()
 
 
-def _small_entries() -> dict[str, Entry]:
+def _most_small_blocks(task: Task) -> int:
+    """Three, or as many as the image can be halved between."""
+    return min(3, task.image_size.bit_length())
+
+
+def _small_entries(task: Task) -> dict[str, Entry]:
+    most = _most_small_blocks(task)
     return {
         "growth_rate": IntParameter(name="growth_rate", low=8, high=24, step=8),
-        "num_blocks": IntParameter(name="num_blocks", low=2, high=3),
+        "num_blocks": IntParameter(name="num_blocks", low=min(2, most), high=most),
         "num_layers": IntParameter(name="num_layers", low=1, high=4),
         "compression": ChoiceParameter(name="compression", choices=(0.5, 0.75, 1.0)),
         "bn_size": ChoiceParameter(name="bn_size", choices=(0, 2, 4)),

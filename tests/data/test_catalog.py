@@ -98,10 +98,13 @@ def test_a_folder_without_the_right_to_read_it_is_refused(make_folder: MakeFolde
 
 
 def test_looking_at_data_imports_no_framework() -> None:
-    program = (
-        "import sys; from orchestrator.config.settings import DataSettings; from orchestrator.data.catalog import inspect;"
-        "inspect(DataSettings()); print([n for n in ('torch', 'numpy', 'PIL', 'sklearn') if n in sys.modules])"
-    )
+    program = """
+import sys
+from orchestrator.config.settings import DataSettings
+from orchestrator.data.catalog import inspect
+inspect(DataSettings())
+print([name for name in ("torch", "numpy", "PIL", "sklearn") if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -66,7 +66,7 @@ def test_a_split_is_the_same_on_every_machine_and_version() -> None:
         ((9, 2), DataSettings(), "class 'b' has 2 images, a 20% split leaves none for validation"),
         ((9, 4), DataSettings(test_share=0.1), "class 'b' has 4 images, a 10% split leaves none for the test"),
         ((9, 1), DataSettings(validation_share=0.5), "class 'b' has 1 image, a 20% split leaves none for the test"),
-        ((9, 2), DataSettings(validation_share=0.4, test_share=0.4), "class 'b' has 2 images, validation and test leave"),
+        ((9, 2), DataSettings(validation_share=0.4, test_share=0.4), "validation and test leave none for training"),
         ((2, 2), DataSettings(), "class 'a' has 2 images, a 20% split leaves none for validation (and 1 more class)"),
         ((2, 2, 1), DataSettings(), "(and 2 more classes)"),
     ],

@@ -46,9 +46,9 @@ FROZEN: dict[str, Any] = {
     "study": {"seed": 7},
     "task": {"in_channels": 1, "num_classes": 10, "image_size": 8},
     "data": {"name": "digits", "validation_share": 0.2, "test_share": 0.2},
-    "dataset": {"mean": [0.3], "std": [0.4], "class_names": [str(digit) for digit in range(10)], "num_test": 360},
     "recipe": {"epochs": 12, "optimizer": "sgd"},
 }
+DATASET = {"mean": [0.3], "std": [0.4], "class_names": [str(digit) for digit in range(10)], "num_test": 360}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,7 @@ def trained_trial(
 def _write(folder: Path, architecture: Architecture, model: nn.Module) -> None:
     save_file(model.state_dict(), folder / "model.safetensors")
     (folder / "architecture.json").write_text(json.dumps(architecture.to_dict()))
+    (folder / "dataset.json").write_text(json.dumps(DATASET))
 
 
 def _snapshot(record: TrialRecord) -> StudySnapshot:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.export.card import model_card, wilson_interval
-from tests.export.studies import TrainedTrial, trained_trial
+from tests.export.studies import DATASET, TrainedTrial, trained_trial
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_the_interval_is_that_of_the_literature() -> None:
 
 
 def test_figures_stand_with_intervals_and_conditions(trained: TrainedTrial) -> None:
-    card = model_card(trained.snapshot, trained.record, folder_name="best", has_onnx=True)
+    card = model_card(trained.snapshot, trained.record, DATASET, folder_name="best", has_onnx=True)
     assert "| test accuracy | 0.9800 (95 % interval 0.9597 to 0.9902, 360 images) |" in card
     assert "1.25 ms (95 % interval 1.23 to 1.28, 120 repetitions); cpu: simulated, 1 thread, 1x1x8x8" in card
     assert f"{trained.record.num_parameters:,}" in card
@@ -41,13 +41,13 @@ def test_figures_stand_with_intervals_and_conditions(trained: TrainedTrial) -> N
 
 def test_what_was_not_measured_is_said(trained: TrainedTrial) -> None:
     record = dataclasses.replace(trained.record, latency=None, test_accuracy=None)
-    card = model_card(trained.snapshot, record, folder_name="best", has_onnx=False)
+    card = model_card(trained.snapshot, record, DATASET, folder_name="best", has_onnx=False)
     assert "| latency | 1.3 ms, predicted |" in card
     assert "| test accuracy | not scored |" in card
     assert "model.onnx" not in card
 
 
 def test_the_card_says_data_seed_recipe_and_how_to_load(trained: TrainedTrial) -> None:
-    card = model_card(trained.snapshot, trained.record, folder_name="best", has_onnx=False)
+    card = model_card(trained.snapshot, trained.record, DATASET, folder_name="best", has_onnx=False)
     for text in ("| name | digits |", "| seed of the study | 7 |", "| epochs | 12 |", 'load_model("best")', "Licence"):
         assert text in card

@@ -119,6 +119,11 @@ def test_an_axis_that_repeats_needs_its_number(digits: Task) -> None:
         RESNET.space({"depths": (1, 1), "width": span(8, 16)}, digits)
 
 
+def test_values_that_say_the_same_twice_are_refused(digits: Task) -> None:
+    with pytest.raises(ArchitectureError, match="densenet: block_config and num_blocks say the same"):
+        DENSENET.architecture({"block_config": (2, 2), "num_blocks": 3}, digits)
+
+
 def test_all_problems_are_told_at_once() -> None:
     entries: dict[str, Entry] = {"grwoth_rate": 8, "compression": 2, "bn_size": "four", "drop_rate": 0.1}
     assert len(DENSENET.problems(entries)) == 3

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces import Architecture, Task, get_family, list_families, registry
 from search_spaces.layers import ImageClassifier
+from search_spaces.space import grid
 
 Sample = Callable[[str, Task, int], list[Architecture]]
 Build = Callable[[Architecture], ImageClassifier]
@@ -61,6 +62,16 @@ def test_the_stem_follows_the_size_of_the_image(family: str) -> None:
         task = Task(image_size=image_size)
         assert described.architecture({}, task).to_dict()["stem"] == stem
         assert described.architecture({"stem": "cifar"}, task).to_dict()["stem"] == "cifar"
+
+
+@families
+@pytest.mark.parametrize("image_size", [1, 2, 3, 4, 7, 8, 28, 64, 65, 96, 224])
+def test_the_deepest_network_of_a_default_space_fits_its_images(family: str, image_size: int) -> None:
+    task = Task(image_size=image_size)
+    space = get_family(family).default_space(task)
+    values = space.resolve(lambda _name, parameter: list(grid(parameter))[-1])
+    layers = get_family(family).architecture(values, task).layers(image_size)
+    assert min(layer.output_shape[1] for layer in layers) >= 1
 
 
 @families

@@ -12,7 +12,11 @@ REPORT = EpochReport(epoch=2, accuracy=0.1 + 0.2, loss=1 / 3, train_loss=2.5, wa
 
 
 def tensors(value: float) -> dict[str, Tensor]:
-    return {"values": torch.full((5,), float(value)), "counters": torch.full((2,), int(value)), "step.0": torch.tensor(float(value))}
+    return {
+        "values": torch.full((5,), float(value)),
+        "counters": torch.full((2,), int(value)),
+        "step.0": torch.tensor(float(value)),
+    }
 
 
 def folders(directory: Path) -> list[str]:

@@ -55,9 +55,7 @@ def test_ranks_report_the_same_accuracy_and_loss_of_the_whole_validation_split(
     assert loss == pytest.approx(evaluation.loss, rel=1e-5)
 
 
-def test_gradients_are_those_of_the_whole_batch_though_shards_are_unequal(
-    outcomes: Outcomes, dataset: Dataset
-) -> None:
+def test_gradients_are_those_of_the_whole_batch_though_shards_are_unequal(outcomes: Outcomes, dataset: Dataset) -> None:
     alone = _gradients(dataset, ALONE, num_parts=1)
     assert outcomes[0]["gradients"] == outcomes[1]["gradients"]
     for gradients in (outcomes[0]["gradients"], outcomes[0]["gradients_in_parts"]):

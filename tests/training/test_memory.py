@@ -60,6 +60,6 @@ def test_what_the_allocator_of_the_cpu_says_is_understood() -> None:
 
 
 def test_memory_that_runs_out_later_is_the_trials_failure() -> None:
-    with pytest.raises(TrialFailure, match="2.00 GiB") as caught, memory_failure():
+    with pytest.raises(TrialFailure, match="CUDA out of memory") as caught, memory_failure():
         Accelerator(1).attempt(1)
     assert caught.value.cause is Cause.OUT_OF_MEMORY

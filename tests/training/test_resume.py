@@ -40,7 +40,8 @@ def test_stopped_at_any_step(
         with pytest.raises(StopTrial):
             train(small_architecture(), recipe, dataset, context)
         assert context.steps[-1] == step
-    _assert_equal(_finish("densenet", recipe, dataset, TestContext(directory=tmp_path)), undisturbed("densenet", recipe))
+    resumed = _finish("densenet", recipe, dataset, TestContext(directory=tmp_path))
+    _assert_equal(resumed, undisturbed("densenet", recipe))
 
 
 @pytest.mark.parametrize("family", FIELDS)
@@ -102,9 +103,7 @@ def _finish(
     return result, (context.directory / "model" / "model.safetensors").read_bytes(), context
 
 
-def _assert_equal(
-    one: tuple[FinalResult, bytes, TestContext], other: tuple[FinalResult, bytes, TestContext]
-) -> None:
+def _assert_equal(one: tuple[FinalResult, bytes, TestContext], other: tuple[FinalResult, bytes, TestContext]) -> None:
     assert one[1] == other[1]
     assert replace(one[0], wall_time_s=0) == replace(other[0], wall_time_s=0)
     curves = [[(r.accuracy, r.loss, r.train_loss) for r in context.reports] for _, _, context in (one, other)]

@@ -17,6 +17,7 @@ from search_spaces.architecture import Architecture, Task
 from search_spaces.registry import get_family
 
 TASK = Task(in_channels=1, num_classes=10, image_size=8)
+CPU = torch.device("cpu")
 FIELDS = {
     "densenet": {"growth_rate": 4, "block_config": (1, 1), "num_init_features": 4, "bn_size": 2, "drop_rate": 0.1},
     "resnet": {"num_stages": 2, "depth_1": 1, "depth_2": 1, "width_1": 4, "width_2": 8},
@@ -47,7 +48,7 @@ class TestContext:
     rank: int = 0
     world_size: int = 1
     seed: int = 7
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     stop_at: int = -1
     dies_in_report: int = -1
     prunes_at: int = -1

@@ -1,0 +1,119 @@
+"""``ray job submit`` to a cluster of one node that asks for a token, as the README says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.store.reading import read_snapshot
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+CHECKOUT = Path(__file__).parents[2]
+MAX_UPLOAD_BYTES = 5 << 20
+
+
+@dataclass
+class Head:
+    """A ``ray start --head`` of this test alone."""
+
+    environment: dict[str, str]
+    dashboard_port: int
+    home: Path
+
+    def ray(self, *arguments: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("ray")), *arguments],
+            env=self.environment,
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Iterator[Head]:
+    sockets = tempfile.mkdtemp(prefix="af")
+    before = {process.pid for process in psutil.process_iter()}
+    ports = _free_ports(2)
+    environment = os.environ | {
+        "HOME": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "a-token-of-this-test-alone-0123456789",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "COLUMNS": "160",
+    }
+    head = Head(environment, ports[1], tmp_path)
+    options = ("--node-ip-address=127.0.0.1", f"--port={ports[0]}", "--num-cpus=2", "--dashboard-host=127.0.0.1")
+    started = head.ray("start", "--head", *options, f"--dashboard-port={ports[1]}", f"--temp-dir={sockets}")
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield head
+    for process in psutil.process_iter(["cmdline"]):
+        if process.pid not in before and sockets in " ".join(process.info["cmdline"] or []):
+            process.kill()
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+def test_a_submitted_study_lies_outside_the_folder_of_its_job(head: Head) -> None:
+    settings = ("--trials", "3", "--set", "recipe.epochs=2")
+    done = head.ray(
+        "job",
+        "submit",
+        "--address",
+        f"http://127.0.0.1:{head.dashboard_port}",
+        "--working-dir",
+        ".",
+        "--",
+        *("python", "-m", "orchestrator", "search", "digits", *settings),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    root = head.home / ".local" / "share" / "archfront" / "runs" / "digits"
+    assert str(root) in done.stdout
+    assert len(read_snapshot(root).records) == 3
+    assert re.search(r"front: \d of 3 trials", done.stdout)
+
+
+def test_the_wrong_token_is_refused(head: Head) -> None:
+    head.environment["RAY_AUTH_TOKEN"] = "another-token-0123456789-0123456789"
+    done = head.ray("job", "list", "--address", f"http://127.0.0.1:{head.dashboard_port}")
+    assert done.returncode != 0
+
+
+def test_the_upload_is_small_and_holds_no_results(tmp_path: Path) -> None:
+    from ray._private.runtime_env.packaging import create_package
+
+    copy = tmp_path / "checkout"
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=CHECKOUT, capture_output=True, text=True)
+    for name in names.stdout.split():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / name, copy / name)
+    for unwanted in (".venv/lib/big", "runs/digits/study.db", "runs/mlflow.db", "study.db-wal"):
+        (copy / unwanted).parent.mkdir(parents=True, exist_ok=True)
+        (copy / unwanted).write_bytes(os.urandom(6 << 20))
+    package = tmp_path / "package.zip"
+    create_package(str(copy), package, include_gitignore=True)
+    assert package.stat().st_size < MAX_UPLOAD_BYTES
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for item in sockets:
+        item.bind(("127.0.0.1", 0))
+    ports = [int(item.getsockname()[1]) for item in sockets]
+    for item in sockets:
+        item.close()
+    return ports
