@@ -30,10 +30,10 @@ def print_warnings(warnings: Iterable[str]) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One line for a program."""
+    """One line for a program, on the real standard output: while trials run, Tune's is redirected."""
     import json
 
-    print(json.dumps(value), flush=True)  # noqa: T201
+    print(json.dumps(value), file=sys.__stdout__, flush=True)  # noqa: T201
 
 
 def console() -> Console:

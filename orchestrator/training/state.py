@@ -7,12 +7,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from orchestrator.config.settings import Recipe
 from orchestrator.training.checkpoint import Progress, load_latest
 from orchestrator.training.flat import FlatNetwork, flatten
-from orchestrator.training.optimizer import build_optimizer, moments, set_learning_rate
+from orchestrator.training.optimizer import Optimizer
 from orchestrator.training.ranks import Ranks
 from orchestrator.training.schedule import average_decay, learning_rate
 
@@ -39,7 +38,7 @@ class TrainingState:
             recipe=recipe,
             network=network,
             average_V=network.values_V.clone(),
-            optimizer=build_optimizer(recipe, network),
+            optimizer=Optimizer.of(recipe, network),
             losses_S=torch.zeros(steps_per_epoch, device=device),
         )
 
@@ -55,7 +54,7 @@ class TrainingState:
             "counters": self.network.counters_K,
             "average": self.average_V,
             "losses": self.losses_S,
-            **moments(self.optimizer),
+            **self.optimizer.tensors,
         }
 
     def restore(self, directory: Path, ranks: Ranks) -> Progress:
@@ -69,8 +68,7 @@ class TrainingState:
 
     def update(self, step: int) -> None:
         """Takes the gradients' step and moves the average."""
-        set_learning_rate(self.optimizer, learning_rate(self.recipe, step, steps_per_epoch=self.steps_per_epoch))
-        self.optimizer.step()
+        self.optimizer.step(learning_rate(self.recipe, step, steps_per_epoch=self.steps_per_epoch))
         self.network.gradients_P.zero_()
         weights_P = self.network.weights_P
         self.average_V[: len(weights_P)].lerp_(weights_P, 1 - average_decay(self.recipe, step))

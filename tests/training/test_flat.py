@@ -4,13 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from orchestrator.config.settings import OptimizerName, Recipe
 from orchestrator.training.flat import flatten
-from orchestrator.training.optimizer import build_optimizer
 from search_spaces.registry import build_model
-from tests.training.trials import FIELDS, small_architecture
+from tests.training.trials import CPU, FIELDS, small_architecture
 
-CPU = torch.device("cpu")
 IMAGES = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
@@ -48,42 +45,6 @@ def test_weights_with_four_dimensions_have_their_channels_last() -> None:
     assert isinstance(network.module, nn.Conv2d)
     assert network.module.weight.stride() == (45, 1, 15, 5)
     assert network.module.weight.data_ptr() % 64 == network.values_V.data_ptr() % 64
-
-
-def test_matrices_decay_and_norms_and_biases_do_not() -> None:
-    network = flatten(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2)), CPU)
-    before = copy.deepcopy(network.module.state_dict())
-    recipe = Recipe(weight_decay=0.5, learning_rate=0.1)
-    optimizer = build_optimizer(recipe, network)
-    optimizer.step()
-    changed = {name for name, value in network.module.state_dict().items() if not torch.equal(value, before[name])}
-    assert changed == {"0.weight", "3.weight"}
-
-
-@pytest.mark.parametrize("name", OptimizerName)
-def test_steps_on_the_vectors_are_torchs_steps_on_the_tensors(name: OptimizerName) -> None:
-    recipe = Recipe(optimizer=name, learning_rate=0.05, momentum=0.9, weight_decay=0.1)
-    plain = build_model(small_architecture("resnet")).train()
-    network = flatten(copy.deepcopy(plain), CPU)
-    matrices = [weight for weight in plain.parameters() if weight.ndim > 1]
-    others = [weight for weight in plain.parameters() if weight.ndim <= 1]
-    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    reference: torch.optim.Optimizer
-    if name is OptimizerName.SGD:
-        reference = torch.optim.SGD(groups, lr=0.05, momentum=0.9, weight_decay=0.1, nesterov=True)
-    else:
-        reference = torch.optim.AdamW(groups, lr=0.05, weight_decay=0.1)
-    optimizer = build_optimizer(recipe, network)
-    generator = torch.Generator().manual_seed(1)
-    for _ in range(3):
-        for weight, flat_weight in zip(plain.parameters(), network.module.parameters(), strict=True):
-            weight.grad = torch.randn(weight.shape, generator=generator)
-            assert flat_weight.grad is not None
-            flat_weight.grad.copy_(weight.grad)
-        reference.step()
-        optimizer.step()
-    for weight, flat_weight in zip(plain.parameters(), network.module.parameters(), strict=True):
-        assert torch.allclose(weight, flat_weight, rtol=1e-5, atol=1e-7)
 
 
 def test_a_lent_network_gets_its_own_values_back() -> None:
