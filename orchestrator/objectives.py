@@ -74,7 +74,7 @@ def parse_quantity(name: str, text: str | float) -> float:
         ValueError: it is no such quantity; the message says what is expected.
     """
     if isinstance(text, bool):
-        raise ValueError(f"must be a quantity such as {_example(name)}, got {str(text).lower()}")
+        raise ValueError(f"must be a quantity such as {_example(name)}, got {str(text).lower()}")  # noqa: TRY004 - documented
     if isinstance(text, int | float):
         return _from_number(name, text)
     match = _NUMBER.fullmatch(text) if isinstance(text, str) else None

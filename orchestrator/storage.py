@@ -108,7 +108,7 @@ def _make(temporary: Path, folder: Path) -> None:
 
 
 def _seal(temporary: Path, folder: Path) -> None:
-    """Makes a filled folder durable and gives it its name; the one that had the name is left under the temporary one."""
+    """Makes a filled folder durable and gives it its name; what had that name is left under the temporary one."""
     try:
         files = _files(temporary)
         if (temporary / MANIFEST).exists():

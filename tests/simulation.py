@@ -90,8 +90,8 @@ class Simulation:
         is_idle = False
         while not is_idle and not until():
             is_idle = True
-            for index, attempt in enumerate(slots):
-                slots[index] = attempt = attempt or self.proposals.next()
+            for index, held in enumerate(slots):
+                attempt = held or self.proposals.next()
                 if attempt is not None:
                     is_idle = False
                     slots[index] = attempt if self.advance(attempt) else None

@@ -21,7 +21,7 @@ def report(**fields: float) -> EpochReport:
 
 @pytest.mark.parametrize("accuracy", [None, math.nan, math.inf])
 def test_a_completed_trial_has_a_finite_accuracy(accuracy: float | None) -> None:
-    with pytest.raises(ValueError, match="trial 3 is COMPLETED and has (no accuracy|an accuracy outside)"):
+    with pytest.raises(ValueError, match=r"trial 3 is COMPLETED and has (no accuracy|an accuracy outside)"):
         dataclasses.replace(completed(3, 0.9, 10, 1.0), accuracy=accuracy)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.printing import console, front_table, print_json, record_json
+from orchestrator.cli.printing import console, fields_by_family, front_table, print_json, record_json
 from orchestrator.errors import BadInputError
 from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint, parse_constraint
 from orchestrator.records import StudySnapshot, TrialRecord
@@ -34,7 +34,8 @@ def front(directory: Directory, *, json: Json = False) -> None:
         raise BadInputError(
             f"{directory}: no trial has completed yet", hint=f"archfront search {snapshot.name} goes on with it"
         )
-    console().print(front_table(members, title=f"{snapshot.name}: {len(members)} on the front"))
+    shown = fields_by_family(record.architecture for record in snapshot.records)
+    console().print(front_table(members, shown, title=f"{snapshot.name}: {len(members)} on the front"))
 
 
 def best(
@@ -64,7 +65,8 @@ def best(
         return
     chosen = [selection.record] if selection.runner_up is None else [selection.record, selection.runner_up]
     screen = console()
-    screen.print(front_table(chosen, title=f"trial {selection.record.number}"))
+    shown = fields_by_family(record.architecture for record in snapshot.records)
+    screen.print(front_table(chosen, shown, title=f"trial {selection.record.number}"))
     screen.print(selection.why)
     screen.print(f"[dim]archfront export {directory} --trial {selection.record.number} --to FOLDER[/]")
 

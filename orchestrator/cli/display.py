@@ -1,7 +1,9 @@
-"""What a person or a program sees of a running study. It looks at the store a few times a second and holds up nothing."""
+"""What a person or a program sees of a running study: it looks at the store a few times a second."""
 
 from __future__ import annotations
 
+import contextlib
+import random
 import sys
 import threading
 import time
@@ -17,10 +19,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.printing import STYLES, front_table, latency_text, print_json, record_json, short_form
+from orchestrator.cli.printing import (
+    ShownFields,
+    fields_by_family,
+    front_table,
+    latency_text,
+    print_json,
+    record_json,
+    short_form,
+)
 from orchestrator.config.settings import SearchConfig
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.selector import front
+from search_spaces import registry
+from search_spaces.errors import ArchitectureError
 
 if TYPE_CHECKING:
     from orchestrator.runtime.layout import Layout
@@ -29,6 +41,8 @@ if TYPE_CHECKING:
 
 INTERVAL_S = 0.25
 NUM_LAST_TRIALS = 8
+NUM_SAMPLES = 100
+"""Points of the space that show which fields it searches."""
 
 
 class Display(ABC):
@@ -37,6 +51,7 @@ class Display(ABC):
     def __init__(self) -> None:
         self._config: SearchConfig | None = None
         self._root = Path()
+        self._fields: ShownFields = {}
         self._store: StudyStore | None = None
         self._tracker: Tracker | None = None
         self._layout: Layout | None = None
@@ -50,6 +65,7 @@ class Display(ABC):
     def shown(self, config: SearchConfig, root: Path) -> Iterator[None]:
         """Shows the study while the block runs; the front is shown at the end of a block that ends well."""
         self._config, self._root = config, root
+        self._fields = _searched_fields(config)
         watcher = threading.Thread(target=self._watch, name="display", daemon=True)
         self._open()
         watcher.start()
@@ -89,7 +105,9 @@ class Display(ABC):
     @abstractmethod
     def _close(self, members: tuple[TrialRecord, ...]) -> None: ...
 
-    def _leave(self) -> None: ...
+    @abstractmethod
+    def _leave(self) -> None:
+        """Called in any case, last."""
 
     def _watch(self) -> None:
         while not self._is_over.wait(INTERVAL_S):
@@ -133,7 +151,7 @@ class LineDisplay(Display):
         )
 
     def _show(self, record: TrialRecord) -> None:
-        self._print(trial_line(record, num_trials=self._num_trials()))
+        self._print(trial_line(record, self._fields, num_trials=self._num_trials()))
 
     def _refresh(self) -> None:
         if self._phase != self._last_phase:
@@ -143,11 +161,13 @@ class LineDisplay(Display):
 
     def _close(self, members: tuple[TrialRecord, ...]) -> None:
         screen = Console(highlight=False, width=120)
-        screen.print(closing(members, self._records(), self._root, self._tracker))
+        screen.print(closing(members, self._records(), self._fields, self._root, tracker=self._tracker))
+
+    def _leave(self) -> None: ...
 
     @staticmethod
     def _print(line: str) -> None:
-        print(line, file=sys.__stdout__, flush=True)  # noqa: T201 - Tune's standard output is redirected
+        print(line, file=sys.__stdout__, flush=True)
 
 
 class JsonDisplay(Display):
@@ -162,6 +182,8 @@ class JsonDisplay(Display):
 
     def _close(self, members: tuple[TrialRecord, ...]) -> None:
         print_json({"event": "front", "directory": str(self._root), "members": [record_json(item) for item in members]})
+
+    def _leave(self) -> None: ...
 
 
 class LiveDisplay(Display):
@@ -181,24 +203,24 @@ class LiveDisplay(Display):
 
     def _close(self, members: tuple[TrialRecord, ...]) -> None:
         self._live.stop()
-        self._console.print(closing(members, self._records(), self._root, self._tracker))
+        self._console.print(closing(members, self._records(), self._fields, self._root, tracker=self._tracker))
 
     def _leave(self) -> None:
         self._live.stop()
 
     def _screen(self) -> RenderableType:
         assert self._config is not None
-        head = f"[bold]{self._config.study.name}[/] {self._config.space.num_points:,.0f} architectures, study in {self._root}"
-        parts: list[RenderableType] = [head]
+        size = f"{self._config.space.num_points:,.0f} architectures"
+        parts: list[RenderableType] = [f"[bold]{self._config.study.name}[/] {size}, study in {self._root}"]
         if self._layout is not None:
             parts.append(f"[dim]{self._layout}[/]")
         parts.append(self._progress())
         if self._last:
-            lines = [trial_line(record, num_trials=self._num_trials()) for record in self._last]
+            lines = [trial_line(record, self._fields, num_trials=self._num_trials()) for record in self._last]
             parts += [Text(line, overflow="ellipsis", no_wrap=True) for line in lines]
         members = self._members()
         if members:
-            parts += ["", front_table(members[:10], title=f"front so far: {len(members)}")]
+            parts += ["", front_table(members[:10], self._fields, title=f"front so far: {len(members)}")]
         return Group(*parts)
 
     def _progress(self) -> RenderableType:
@@ -215,7 +237,16 @@ class LiveDisplay(Display):
         return row
 
 
-def trial_line(record: TrialRecord, *, num_trials: int) -> str:
+def _searched_fields(config: SearchConfig) -> ShownFields:
+    """The fields that differ between points of the space."""
+    rng, found = random.Random(0), []
+    for _ in range(NUM_SAMPLES):
+        with contextlib.suppress(ArchitectureError):
+            found.append(registry.architecture(config.space.sample(rng), config.task).to_dict())
+    return fields_by_family(found)
+
+
+def trial_line(record: TrialRecord, shown: ShownFields, *, num_trials: int) -> str:
     """One end of a trial on one line."""
     figures = f"{record.num_parameters:>9,} parameters {latency_text(record):>9}"
     if record.accuracy is not None:
@@ -226,17 +257,22 @@ def trial_line(record: TrialRecord, *, num_trials: int) -> str:
         end = f"{record.state.lower()}: {record.cause or ''} {record.message}".rstrip()
     width = len(str(num_trials))
     name = f"trial {record.number:>{width}}  {record.family:<9}"
-    return f"{name} {figures}  {end}  {record.wall_time_s:.1f} s  {short_form(record.architecture)}"
+    return f"{name} {figures}  {end}  {record.wall_time_s:.1f} s  {short_form(record, shown)}"
 
 
 def closing(
-    members: tuple[TrialRecord, ...], records: list[TrialRecord], root: Path, tracker: Tracker | None
+    members: tuple[TrialRecord, ...],
+    records: list[TrialRecord],
+    shown: ShownFields,
+    root: Path,
+    *,
+    tracker: Tracker | None,
 ) -> RenderableType:
     """The front, what it took, and what to do next."""
     counts = {state: sum(record.state is state for record in records) for state in TrialState}
     told = ", ".join(f"{count} {state.lower()}" for state, count in counts.items() if count)
     parts: list[RenderableType] = [
-        front_table(members, title=f"front: {len(members)} of {len(records)} trials ({told})"),
+        front_table(members, shown, title=f"front: {len(members)} of {len(records)} trials ({told})"),
         "",
         f"report         {root / 'report.html'}",
         f"choose one     archfront best {root} --max-params 100k",
@@ -245,6 +281,3 @@ def closing(
     if tracker is not None and tracker.num_behind:
         parts.append(f"[yellow]tracking: behind {tracker.num_behind} events; the next run of this study sends them[/]")
     return Group(*parts)
-
-
-__all__ = ["STYLES", "Display", "JsonDisplay", "LineDisplay", "LiveDisplay"]

@@ -11,10 +11,13 @@ from rich.table import Table
 
 from orchestrator.errors import ArchfrontError
 from orchestrator.records import TrialRecord
+from orchestrator.report.wording import architecture as architecture_text
+from orchestrator.report.wording import fields_that_differ
 
 STYLES = {"densenet": "cyan", "resnet": "magenta", "mobilenet": "yellow"}
 
-_NOT_SHOWN = {"schema_version", "family", "in_channels", "num_classes", "stem", "memory_efficient", "drop_rate"}
+ShownFields = Mapping[str, frozenset[str]]
+"""Fields of an architecture that a table shows, by family."""
 
 
 def print_error(error: ArchfrontError) -> None:
@@ -33,7 +36,7 @@ def print_json(value: Any) -> None:
     """One line for a program, on the real standard output: while trials run, Tune's is redirected."""
     import json
 
-    print(json.dumps(value), file=sys.__stdout__, flush=True)  # noqa: T201
+    print(json.dumps(value), file=sys.__stdout__, flush=True)
 
 
 def console() -> Console:
@@ -41,7 +44,15 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else 120, soft_wrap=False)
 
 
-def front_table(members: Sequence[TrialRecord], *, title: str) -> Table:
+def fields_by_family(architectures: Iterable[Mapping[str, Any]]) -> ShownFields:
+    """Of each family, the fields in which its architectures differ: those that are worth a column."""
+    of_family: dict[str, list[Mapping[str, Any]]] = {}
+    for architecture in architectures:
+        of_family.setdefault(architecture["family"], []).append(architecture)
+    return {family: fields_that_differ(members) for family, members in of_family.items()}
+
+
+def front_table(members: Sequence[TrialRecord], shown: ShownFields, *, title: str) -> Table:
     """The front, most accurate first."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for name, justify in (
@@ -58,7 +69,7 @@ def front_table(members: Sequence[TrialRecord], *, title: str) -> Table:
         table.add_row(
             str(record.number),
             f"[{STYLES.get(record.family, '')}]{record.family}[/]",
-            short_form(record.architecture),
+            short_form(record, shown),
             f"{record.num_parameters:,}",
             latency_text(record),
             "" if record.accuracy is None else f"{record.accuracy:.4f}",
@@ -76,14 +87,9 @@ def latency_text(record: TrialRecord) -> str:
     return f"{record.latency.median_ms:.3f} ms ±{margin:.3f}{mark}"
 
 
-def short_form(architecture: Mapping[str, Any]) -> str:
-    """The fields that tell it apart, on one line."""
-    parts = []
-    for name, value in architecture.items():
-        if name in _NOT_SHOWN or value is None:
-            continue
-        parts.append(f"{name}={_value(value)}")
-    return " ".join(parts)
+def short_form(record: TrialRecord, shown: ShownFields) -> str:
+    """The fields that tell an architecture apart from others of its family, on one line."""
+    return architecture_text(record.architecture, shown.get(record.family, frozenset()))
 
 
 def record_json(record: TrialRecord) -> dict[str, Any]:
@@ -103,9 +109,3 @@ def record_json(record: TrialRecord) -> dict[str, Any]:
         "accuracy": record.accuracy,
         "test_accuracy": record.test_accuracy,
     }
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "-".join(_value(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -57,7 +57,7 @@ def search(
 
 
 def storage_of(given: Path | None) -> Path:
-    """``--storage``, else ``$ARCHFRONT_STORAGE``, else ``runs/`` here; never a Ray job's folder, which is thrown away."""
+    """``--storage``, else ``$ARCHFRONT_STORAGE``, else ``runs/`` here; never a Ray job's folder: it is thrown away."""
     if given is not None:
         return given
     if STORAGE in os.environ:

@@ -52,7 +52,7 @@ class OptimizerName(StrEnum):
 
 
 class Runtime(StrEnum):
-    """How a network is run when its latency is measured; ``folded`` is eager with batch norm folded into convolutions."""
+    """How a network runs when its latency is measured; ``folded`` is eager with batch norm folded into convolutions."""
 
     EAGER = "eager"
     FOLDED = "folded"

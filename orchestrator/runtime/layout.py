@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator.config.settings import EngineName, Resources
 from orchestrator.errors import BadInputError
@@ -42,7 +43,7 @@ def this_machine() -> NodeResources:
     """The node that a local study runs on, without asking Ray; GPUs as the driver's files show them."""
     num_cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    devices = [name for name in os.listdir("/dev") if name.startswith("nvidia") and name[6:].isdigit()]
+    devices = list(Path("/dev").glob("nvidia[0-9]*"))
     num_gpus = len([item for item in visible.split(",") if item]) if visible is not None else len(devices)
     return NodeResources(name="this machine", num_cpus=num_cpus, num_gpus=num_gpus)
 

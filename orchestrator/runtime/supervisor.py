@@ -6,6 +6,7 @@ Standard library only: it must be cheap, and must work when nothing else does.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -39,7 +40,12 @@ def supervise(command: Sequence[str]) -> int:
     own_folder = None if "RAY_TMPDIR" in os.environ else tempfile.mkdtemp(prefix="archfront-")
     environment = os.environ | {SUPERVISED: "1"} | ({"RAY_TMPDIR": own_folder} if own_folder else {})
     # A session of its own: Ctrl-C in a terminal reaches the supervisor alone, who passes it on.
-    driver = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_die_with_parent)
+    driver = subprocess.Popen(
+        command,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+    )
     deadline = _Deadline(driver)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, deadline.on_signal)
@@ -69,7 +75,7 @@ class _Deadline:
         self._kill_at = float("inf")
         self._num_interrupts = 0
 
-    def on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
         self._num_interrupts += number == signal.SIGINT
         grace = INTERRUPT_GRACE_S if number == signal.SIGINT else TERMINATE_GRACE_S
         self._kill_at = min(self._kill_at, time.monotonic() + grace)
@@ -119,10 +125,8 @@ def _reap() -> None:
 
 
 def _kill(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it was faster
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it was faster
 
 
 def _die_with_parent() -> None:

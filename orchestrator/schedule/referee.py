@@ -48,7 +48,7 @@ class Referee:
         return False
 
     def lose(self, trial: int, token: str, detail: str) -> None:
-        """The workers of an attempt are gone: the trial is tried again, or is FAILED when that has happened too often."""
+        """The workers of an attempt are gone: the trial is tried again, or FAILED when that has happened too often."""
         if not self._store.is_current(trial, token):
             return
         num_deaths = self._store.num_deaths(trial) + 1

@@ -18,7 +18,7 @@ from orchestrator.store.store import StudyStore
 
 
 def create(root: Path, *, name: str, frozen: Mapping[str, Any], frozen_hash: str) -> None:
-    """Makes an empty study; its settings are there before its database, so that ``study.json`` can be read at any time."""
+    """Makes an empty study; its settings are on the disk before its database is."""
     paths = StudyPaths(root)
     write_json(
         paths.frozen, {"schema_version": SCHEMA_VERSION, "name": name, "frozen": frozen, "frozen_hash": frozen_hash}
@@ -29,7 +29,8 @@ def create(root: Path, *, name: str, frozen: Mapping[str, Any], frozen_hash: str
             for statement in filter(str.strip, TABLES.split(";\n")):
                 connection.execute(statement)
             connection.execute(
-                "INSERT INTO study (id, schema_version, study_id, name, created_at, frozen, frozen_hash) VALUES (1, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO study (id, schema_version, study_id, name, created_at, frozen, frozen_hash)"
+                " VALUES (1, ?, ?, ?, ?, ?, ?)",
                 (
                     SCHEMA_VERSION,
                     secrets.token_hex(8),

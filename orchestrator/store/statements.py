@@ -57,8 +57,8 @@ def insert_event(
 
 def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) -> None:
     connection.execute(
-        "INSERT INTO trial (number, ask, family, architecture, architecture_id, num_parameters, macs, predicted_latency_ms, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO trial (number, ask, family, architecture, architecture_id, num_parameters, macs,"
+        " predicted_latency_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             record.number,
             ask.number,
@@ -75,8 +75,8 @@ def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) 
 
 def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
     connection.execute(
-        "UPDATE trial SET state = ?, cause = ?, message = ?, accuracy = ?, loss = ?, wall_time_s = ?, latency = ?, test_accuracy = ?"
-        " WHERE number = ?",
+        "UPDATE trial SET state = ?, cause = ?, message = ?, accuracy = ?, loss = ?, wall_time_s = ?, latency = ?,"
+        " test_accuracy = ? WHERE number = ?",
         (
             record.state,
             record.cause,

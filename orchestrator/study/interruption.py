@@ -17,7 +17,7 @@ GRACE_S = 6.0
 
 
 class Interruption:
-    """Whether the study is to stop. While trials run, they are asked to; outside of that, the driver stops where it is."""
+    """Whether the study is to stop. While trials run, they are asked to; otherwise the driver stops where it is."""
 
     def __init__(self, paths: StudyPaths) -> None:
         self._paths = paths
@@ -27,7 +27,7 @@ class Interruption:
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Handles SIGINT, SIGTERM and SIGHUP inside the block; in another thread than the main one it changes nothing."""
+        """Handles SIGINT, SIGTERM and SIGHUP inside the block; outside of the main thread it changes nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -72,7 +72,8 @@ def check_latency_is_reachable(config: SearchConfig, predictor: LatencyPredictor
     fastest = min(predictor.predict_ms(network, config.task.image_size) for network in networks)
     if fastest > limit:
         raise NothingFeasibleError(
-            f"no architecture of this space has a latency of at most {limit:g} ms here; the lowest found is {fastest:.3g} ms",
+            f"no architecture of this space has a latency of at most {limit:g} ms here; "
+            f"the lowest found is {fastest:.3g} ms",
             hint="raise constraints.latency_ms or add smaller architectures to the space",
         )
 

@@ -53,8 +53,11 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
     with _opened(config, options) as store, _tracked(store, config, options) as tracker:
         display.on_open(store, tracker)
         interruption = Interruption(store.paths)
-        with interruption.handling_signals(), _session(store):
+        with interruption.handling_signals(), _session(store) as count_time:
             _run(store, config, options, interruption, display)
+            count_time()
+            display.on_phase("writing the report")
+            _publish(store)
         display.on_phase("tracking")
         if tracker is not None:
             tracker.flush(FLUSH_S)
@@ -92,8 +95,6 @@ def _run(
             confirm(store, config, laboratory, finalists(store, config, predictor))
         finally:
             connection.disconnect()
-    display.on_phase("writing the report")
-    _publish(store)
 
 
 def _search(
@@ -230,11 +231,18 @@ def _tracked(store: StudyStore, config: SearchConfig, options: RunOptions) -> It
 
 
 @contextmanager
-def _session(store: StudyStore) -> Iterator[None]:
-    """Counts the session's time and removes Tune's scratch files, however it ends."""
-    began = time.monotonic()
+def _session(store: StudyStore) -> Iterator[Callable[[], None]]:
+    """Counts the session's time into the study's when asked to and at the end, and removes Tune's scratch files."""
+    counted = time.monotonic()
+
+    def count_time() -> None:
+        nonlocal counted
+        now = time.monotonic()
+        store.add_wall_time(now - counted)
+        counted = now
+
     try:
-        yield
+        yield count_time
     finally:
-        store.add_wall_time(time.monotonic() - began)
+        count_time()
         shutil.rmtree(store.paths.scratch, ignore_errors=True)

@@ -36,7 +36,7 @@ class Costs:
 
 
 class Proposals:
-    """Hands out attempts: first of trials that lost their workers, then of new architectures, until the budget is spent."""
+    """Hands out attempts until the budget is spent: first of trials that lost their workers, then of new ones."""
 
     def __init__(
         self,

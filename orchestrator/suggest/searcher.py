@@ -21,7 +21,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._proposals = proposals
         self._is_stopping = is_stopping
 
-    def suggest(self, trial_id: str) -> Any:  # noqa: ARG002 - Tune's name of a trial says nothing here
+    def suggest(self, trial_id: str) -> Any:
         assert self._proposals is not None
         if self._is_stopping():
             return Searcher.FINISHED

@@ -111,7 +111,7 @@ def _train(study: StudyWork, work: TrialWork, context: Context) -> WorkerResult:
     except TrialFailure as failure:
         state = TrialState.INFEASIBLE if failure.cause is Cause.OUT_OF_MEMORY else TrialState.FAILED
         return WorkerResult(state=state, cause=failure.cause, message=failure.message)
-    except Exception as error:  # noqa: BLE001 - whatever a family's code raises is this trial's end, not the study's
+    except Exception as error:
         logger.warning("trial %d failed", work.trial, exc_info=True)
         where = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"

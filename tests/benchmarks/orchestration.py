@@ -1,9 +1,9 @@
 """What the study costs beside the training: ``python -m tests.benchmarks.orchestration``.
 
-The same architectures, epochs and slots, interleaved: (a) a study by the command line, timed from its first step to its
-last trial's end; (b) as many plain processes as slots, each of which takes the next architecture from a queue, trains and
-checkpoints it, and does nothing else. The start-up of (a), from the command to its first step, is printed apart. Beside them
-stands (c), the documented pattern of one ``TorchTrainer.fit()`` in a Tune trial, on three of the architectures.
+The same architectures, epochs and slots, interleaved: (a) a study by the command line, timed from its first step to
+its last trial's end; (b) as many plain processes as slots, each of which takes the next architecture from a queue,
+trains and checkpoints it, and does nothing else. The start-up of (a), from the command to its first step, is printed
+apart. Beside them stands (c), the documented pattern of one ``TorchTrainer.fit()`` in a Tune trial, three of them.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
         capture_output=True,
         text=True,
+        check=False,
     )
 
 

@@ -12,7 +12,7 @@ from tests.integration.conftest import Cli
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-# Dropout costs neither parameters nor latency, but this much of it costs the accuracy: the scheduler has something to stop.
+# Dropout costs neither parameters nor latency, but this much of it costs the accuracy: there is something to stop.
 GROUP = """
 [study]
 name = "tiny"

@@ -39,6 +39,7 @@ class Head:
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
+            check=False,
             timeout=timeout_s,
         )
 
@@ -97,8 +98,9 @@ def test_the_upload_is_small_and_holds_no_results(tmp_path: Path) -> None:
     from ray._private.runtime_env.packaging import create_package
 
     copy = tmp_path / "checkout"
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=CHECKOUT, capture_output=True, text=True)
-    for name in names.stdout.split():
+    listing = ["git", "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    for name in names.split():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, copy / name)
     for unwanted in (".venv/lib/big", "runs/digits/study.db", "runs/mlflow.db", "study.db-wal"):

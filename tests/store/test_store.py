@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def test_a_change_and_its_announcement_are_one_transaction(simulation: Simulatio
     attempt = simulation.proposals.next()
     assert attempt is not None
     before = len(simulation.store.pending(100))
-    with pytest.raises(ZeroDivisionError), simulation.store._database.transaction() as connection:
+    with contextlib.suppress(ZeroDivisionError), simulation.store._database.transaction() as connection:
         connection.execute("INSERT INTO outbox (kind, payload) VALUES ('x', '{}')")
         raise ZeroDivisionError
     assert len(simulation.store.pending(100)) == before
@@ -131,7 +132,7 @@ def test_a_newer_schema_is_refused(simulation: Simulation) -> None:
 def test_no_database_is_named_as_such(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     open_store(tmp_path / "studies" / "there", config).close()
-    with pytest.raises(StudyError, match="no study; .* holds: there"):
+    with pytest.raises(StudyError, match=r"no study; .* holds: there"):
         read_snapshot(tmp_path / "studies" / "absent")
     (tmp_path / "studies" / "there" / "study.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StorageError, match="can't be read"):

@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
                 proxy.wait_for_release()
                 self._ask(body)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - names of the base class
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
     def _ask(self, body: bytes) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.server.proxy.upstream, timeout=30)
