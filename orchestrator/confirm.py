@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.config.settings import SearchConfig
@@ -12,7 +12,7 @@ from orchestrator.measure.predictor import LatencyPredictor
 from orchestrator.objectives import ACCURACY, LATENCY_MS
 from orchestrator.pareto import dominates
 from orchestrator.records import TrialRecord, TrialState
-from orchestrator.selector import is_feasible
+from orchestrator.selector import front, is_feasible
 from orchestrator.store.store import StudyStore
 from search_spaces.registry import architecture_from_dict
 
@@ -39,15 +39,33 @@ def finalists(store: StudyStore, config: SearchConfig, predictor: LatencyPredict
     ]
 
 
-def confirm(store: StudyStore, config: SearchConfig, laboratory: Laboratory, chosen: Sequence[TrialRecord]) -> None:
-    """Scores and measures what the finalists lack, in that order; what is there already is kept."""
-    unmeasured = [record for record in chosen if record.latency is None]
-    networks = [architecture_from_dict(record.architecture) for record in unmeasured]
-    if networks:
-        laboratory.prepare(networks)  # builds while the test scores are taken
-    score(store, config, [record for record in chosen if record.test_accuracy is None])
-    for record, latency in zip(unmeasured, laboratory.measure(networks), strict=True):
-        store.score(record.number, latency=latency)
+def confirm(
+    store: StudyStore,
+    config: SearchConfig,
+    predictor: LatencyPredictor,
+    laboratory: Laboratory,
+    *,
+    before_measuring: Callable[[], object],
+) -> None:
+    """Scores and measures what the finalists lack, in that order; what is there already is kept.
+
+    A measured latency may push a finalist over a limit, and so bring another trial to the front: then that one is next.
+
+    Args:
+        before_measuring: called when the workers are done, to end whatever else would run beside a measurement.
+    """
+    chosen = finalists(store, config, predictor)
+    while chosen:
+        unmeasured = [record for record in chosen if record.latency is None]
+        networks = [architecture_from_dict(record.architecture) for record in unmeasured]
+        if networks:
+            laboratory.prepare(networks)  # builds while the test scores are taken
+        score(store, config, [record for record in chosen if record.test_accuracy is None])
+        before_measuring()
+        for record, latency in zip(unmeasured, laboratory.measure(networks), strict=True):
+            store.score(record.number, latency=latency)
+        members = front(store.records.values(), config.objectives, config.constraints)
+        chosen = [record for record in members if record.latency is None or record.test_accuracy is None]
 
 
 def score(store: StudyStore, config: SearchConfig, chosen: Sequence[TrialRecord]) -> None:

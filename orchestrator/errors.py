@@ -11,8 +11,7 @@ ArchfrontError             message + hint                            exit code 1
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -66,10 +65,3 @@ class StorageError(ArchfrontError):
     """The study's storage can't be read or written; nothing that was acknowledged is lost."""
 
     exit_code = 4
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, or all of them where none is near."""
-    words = sorted(known)
-    near = difflib.get_close_matches(name, words, n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(words)}"

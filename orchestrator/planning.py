@@ -53,7 +53,7 @@ def layout_of(config: SearchConfig, address: str | None) -> layout.Layout:
     """How many trials run at once on this machine, or on the cluster at ``address``."""
     if address is None:
         return layout.plan(config.resources, [layout.this_machine()])
-    connection.prepare_environment()
+    connection.prepare_environment(address)
     try:
         return layout.plan(config.resources, connection.connect(address))
     finally:

@@ -109,8 +109,12 @@ def accepted(family: str, axes: Axes, values: Mapping[str, Value]) -> dict[str, 
 
 
 def each(values: Mapping[str, Any], name: str, count: int) -> tuple[Any, ...]:
-    """The values of a repeated axis: ``num_layers_2`` where it is given, else ``num_layers`` for all."""
-    return tuple(values[key] if (key := f"{name}_{index}") in values else values[name] for index in range(1, count + 1))
+    """The values of a repeated axis: ``num_layers_2`` where it is given, else ``num_layers`` for all.
+
+    Raises:
+        ArchitectureError: neither is given.
+    """
+    return tuple(_either(values, f"{name}_{index}", name, where="") for index in range(1, count + 1))
 
 
 def base_name(axes: Axes, name: str) -> str | None:
@@ -147,7 +151,16 @@ def _repeated(family: str, axes: Axes, name: str, given: Mapping[str, Entry]) ->
         key = f"{name}_{index}"
         allowed = tuple(count for count in counts if count >= index)
         condition = None if allowed == counts else Condition(parameter=axis.repeats, values=allowed)
-        yield key, _parameter(key, given.get(key, given.get(name)), condition)
+        yield key, _parameter(key, _either(given, key, name, where=f"space.{family}."), condition)
+
+
+def _either(values: Mapping[str, _T], key: str, name: str, *, where: str) -> _T:
+    """What is said of one block, else of all."""
+    if key in values:
+        return values[key]
+    if name in values:
+        return values[name]
+    raise ArchitectureError(f"{where}{key} is missing", hint=f"give it, or {name} for all that are left out")
 
 
 def _condition(axis: Axis, given: Mapping[str, Entry]) -> Condition | None:
@@ -155,8 +168,7 @@ def _condition(axis: Axis, given: Mapping[str, Entry]) -> Condition | None:
     return axis.condition if axis.condition is not None and _is_searched(given.get(axis.condition.parameter)) else None
 
 
-def _parameter(name: str, entry: Entry | None, condition: Condition | None) -> Entry:
-    assert entry is not None, f"{name} has no default"
+def _parameter(name: str, entry: Entry, condition: Condition | None) -> Entry:
     if isinstance(entry, IntParameter | FloatParameter | ChoiceParameter):
         return dataclasses.replace(entry, name=name, condition=condition or entry.condition)
     return entry

@@ -68,9 +68,9 @@ def storage_of(given: Path | None) -> Path:
 
 
 def _run(config: SearchConfig, options: RunOptions, display: Display) -> None:
-    from orchestrator.runtime.connection import prepare_environment
+    from orchestrator.runtime.connection import address_of, prepare_environment
 
-    prepare_environment()
+    prepare_environment(address_of(options.address))
     from orchestrator.study.run import run
 
     run(config, options, display)

@@ -6,7 +6,6 @@ from typing import Any
 
 from orchestrator.config.problems import Problems
 from orchestrator.config.tables import check_keys
-from orchestrator.errors import did_you_mean
 from orchestrator.objectives import (
     ACCURACY,
     DIRECTIONS,
@@ -17,6 +16,7 @@ from orchestrator.objectives import (
     Objective,
     parse_constraint,
 )
+from search_spaces.errors import did_you_mean
 
 _MAX_LENGTH = 100
 _MAX_NAMES = 100

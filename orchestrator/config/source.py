@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.config.problems import printable
-from orchestrator.errors import ConfigError, did_you_mean
+from orchestrator.errors import ConfigError
+from search_spaces.errors import did_you_mean
 
 MAX_BYTES = 1 << 20
 _BYTE_ORDER_MARK = "\ufeff"

@@ -8,10 +8,9 @@ from typing import Any
 from orchestrator.config.entries import Written, read_entry
 from orchestrator.config.problems import Problems
 from orchestrator.config.tables import check_keys
-from orchestrator.errors import did_you_mean
 from search_spaces.architecture import Task
 from search_spaces.axes import Entry, base_name
-from search_spaces.errors import ArchitectureError
+from search_spaces.errors import ArchitectureError, did_you_mean
 from search_spaces.family import Family
 from search_spaces.registry import get_family, list_families
 from search_spaces.space import FamilySpace, SearchSpace

@@ -18,7 +18,7 @@ from orchestrator.config.settings import (
     StudySettings,
     Tracking,
 )
-from orchestrator.errors import did_you_mean
+from search_spaces.errors import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from orchestrator.config.settings import DataSettings
 from orchestrator.data.listing import list_folder
 from orchestrator.data.splits import count_splits
-from orchestrator.errors import BadInputError, did_you_mean
+from orchestrator.errors import BadInputError
 from search_spaces.architecture import Task
+from search_spaces.errors import did_you_mean
 
 DIGITS = "digits"
 FOLDER = "folder"

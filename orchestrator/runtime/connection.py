@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import warnings
 from typing import Any
 
 from orchestrator.errors import ArchfrontError, BadInputError
 from orchestrator.runtime.layout import NodeResources
 
-CONNECT_TIMEOUT_S = 10
+LOCAL = "local"
+"""The address of a Ray that is started for one study and ends with it."""
 
 # What Ray reads when it is imported or started. A user's own settings win.
 ENVIRONMENT = {
@@ -31,8 +33,10 @@ ENVIRONMENT = {
 }
 
 
-def prepare_environment() -> None:
+def prepare_environment(address: str) -> None:
     """Sets what Ray reads at import; call it before the first import of Ray."""
+    if address == LOCAL:
+        _close_to_others()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
@@ -42,7 +46,7 @@ def prepare_environment() -> None:
 
 def address_of(given: str | None) -> str:
     """``--address``, else ``$RAY_ADDRESS``, else a Ray of this study's own."""
-    return given or os.environ.get("RAY_ADDRESS") or "local"
+    return given or os.environ.get("RAY_ADDRESS") or LOCAL
 
 
 def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]:
@@ -54,13 +58,15 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
-    if address == "local":
+    if address == LOCAL:
         # The nodes of a study of its own listen on loopback and are gone with it: it needs no dashboard.
         options |= {"include_dashboard": False, "num_cpus": num_cpus, "_node_ip_address": "127.0.0.1"}
+    else:
+        options["runtime_env"] = {"env_vars": ENVIRONMENT}
     try:
         ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        if address == "local":
+        if address == LOCAL:
             raise ArchfrontError(f"Ray can't be started: {error}") from error
         raise BadInputError(
             f"cannot reach Ray at {address}: {str(error).splitlines()[0]}",
@@ -75,6 +81,16 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
         for node in ray.nodes()
         if node["Alive"]
     ]
+
+
+def _close_to_others() -> None:
+    """Ray listens on all interfaces: without this session's token nobody gets in.
+
+    Ray would make a token itself, and leave it in a file that every user can read.
+    """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def disconnect() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator import results
 from orchestrator.config.settings import SearchConfig
-from orchestrator.confirm import confirm, finalists
+from orchestrator.confirm import confirm
 from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError, NothingFeasibleError
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.predictor import LatencyPredictor
@@ -47,32 +47,40 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
         NothingFeasibleError: no architecture met the constraints.
         BadInputError: the resources can't be had, or the directory holds another study.
     """
-    local = connection.address_of(options.address) == "local"
-    if local:
+    if connection.address_of(options.address) == connection.LOCAL:
         layout.plan(config.resources, [layout.this_machine()])  # refused in milliseconds, before anything is started
     with _opened(config, options) as store, _tracked(store, config, options) as tracker:
         display.on_open(store, tracker)
         interruption = Interruption(store.paths)
         with interruption.handling_signals(), _session(store) as count_time:
-            _run(store, config, options, interruption, display)
+            _run(store, config, options, interruption, display, settle=lambda: _flush(tracker))
             count_time()
             display.on_phase("writing the report")
             _publish(store)
         display.on_phase("tracking")
-        if tracker is not None:
-            tracker.flush(FLUSH_S)
+        _flush(tracker)
     return options.root
 
 
+def _flush(tracker: Tracker | None) -> None:
+    if tracker is not None:
+        tracker.flush(FLUSH_S)
+
+
 def _run(
-    store: StudyStore, config: SearchConfig, options: RunOptions, interruption: Interruption, display: Audience
+    store: StudyStore,
+    config: SearchConfig,
+    options: RunOptions,
+    interruption: Interruption,
+    display: Audience,
+    *,
+    settle: Callable[[], None],
 ) -> None:
     with Laboratory.start(config.latency, config.task) as laboratory:
         predictor = preparation.frozen_predictor(store)
         if predictor is None:
             laboratory.prepare(preparation.references_of(config))
         display.on_phase("starting Ray")
-        connection.prepare_environment()
         nodes = connection.connect(connection.address_of(options.address))
         try:
             if len(nodes) > 1 and not options.is_root_given:
@@ -92,7 +100,7 @@ def _run(
             display.on_phase("searching")
             _search(store, config, plan, predictor, interruption)
             display.on_phase("confirming the front")
-            confirm(store, config, laboratory, finalists(store, config, predictor))
+            confirm(store, config, predictor, laboratory, before_measuring=settle)
         finally:
             connection.disconnect()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from orchestrator.config.settings import Tracking
-from orchestrator.errors import BadInputError, did_you_mean
+from orchestrator.errors import BadInputError
+from search_spaces.errors import did_you_mean
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -97,7 +98,7 @@ def _problem(uri: str, parts: SplitResult) -> tuple[str, str] | None:
         return "is a folder, and MLflow keeps no new runs in folders", "write it like sqlite:////path/to/mlflow.db"
     known = {*_SERVERS, *_DATABASES, "databricks", *_plugin_schemes()}
     if uri != "databricks" and base not in known:
-        return f'MLflow knows no "{parts.scheme}" address', did_you_mean(parts.scheme, known)
+        return f'MLflow knows no "{parts.scheme}" address', did_you_mean(parts.scheme, sorted(known))
     return None
 
 

@@ -66,7 +66,7 @@ TABLE = {
     ),
     "21 unknown family": (
         "[space.vgg]\ndepth = 3",
-        "study.toml:1: space.vgg: unknown family; known: densenet, mobilenet, resnet",
+        "study.toml:1: space.vgg: unknown family; known: densenet, resnet, mobilenet",
     ),
     "21 misspelt family": ("[space.desnet]", 'study.toml:1: space.desnet: unknown family; did you mean "densenet"?'),
     "22 no block": (
@@ -80,6 +80,10 @@ TABLE = {
     "22 blocks below nothing": (
         DENSENET + "block_config = [-1]",
         "study.toml:2: space.densenet.block_config = [-1]: needs 1 to 6 blocks of 1 to 64 layers",
+    ),
+    "22 a stage left out": (
+        "[space.resnet]\nnum_stages = 2\nwidth_1 = {low = 8, high = 16}",
+        "study.toml:1: space.resnet.width_2 is missing; give it, or width for all that are left out",
     ),
     "23 a block of 100,000 layers": (
         DENSENET + "block_config = [100000, 4]",

@@ -119,6 +119,20 @@ def test_an_axis_that_repeats_needs_its_number(digits: Task) -> None:
         RESNET.space({"depths": (1, 1), "width": span(8, 16)}, digits)
 
 
+@pytest.mark.parametrize("num_stages", [2, span(1, 2)])
+def test_a_stage_that_is_left_out_where_there_is_no_default_is_named(num_stages: Entry, digits: Task) -> None:
+    with pytest.raises(ArchitectureError) as refusal:
+        RESNET.space({"num_stages": num_stages, "width_1": span(8, 16)}, digits)
+    assert refusal.value.message == "space.resnet.width_2 is missing"
+    assert refusal.value.hint == "give it, or width for all that are left out"
+    RESNET.space({"num_stages": num_stages, "width_1": span(8, 16), "width": 8}, digits)
+
+
+def test_a_point_that_leaves_a_stage_out_is_refused(digits: Task) -> None:
+    with pytest.raises(ArchitectureError, match="width_2 is missing"):
+        RESNET.architecture({"num_stages": 2, "width_1": 8}, digits)
+
+
 def test_values_that_say_the_same_twice_are_refused(digits: Task) -> None:
     with pytest.raises(ArchitectureError, match="densenet: block_config and num_blocks say the same"):
         DENSENET.architecture({"block_config": (2, 2), "num_blocks": 3}, digits)
