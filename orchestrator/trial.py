@@ -10,11 +10,10 @@ from orchestrator.records import EpochReport
 from orchestrator.store.messages import Message, MessageKind
 from orchestrator.store.paths import StudyPaths
 from orchestrator.training.context import StopTrial
+from orchestrator.training.work import StudyWork, TrialWork
 
 if TYPE_CHECKING:
     import torch
-
-    from orchestrator.training.attempt import StudyWork, TrialWork
 
 Trainable = Callable[[dict[str, Any]], None]
 
@@ -64,9 +63,9 @@ class InlineContext:
     world_size = 1
 
     def __init__(self, study: StudyWork, work: TrialWork) -> None:
-        from orchestrator.training.attempt import StopSignal, trial_seed
+        from orchestrator.training.attempt import StopSignal
 
-        self.seed = trial_seed(study, work.trial)
+        self.seed = study.trial_seed(work.trial)
         self.directory: Path = StudyPaths(study.root).trial(work.trial).root
         self._stop = StopSignal(study)
         self._work = work
@@ -90,8 +89,6 @@ class InlineContext:
 
 def trial_work(config: Mapping[str, Any]) -> TrialWork:
     """What the searcher put into Tune's config."""
-    from orchestrator.training.attempt import TrialWork
-
     return TrialWork(trial=config["trial"], token=config["token"], architecture=config["architecture"])
 
 

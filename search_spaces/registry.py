@@ -81,6 +81,19 @@ def get_architecture(name: str, **overrides: Any) -> Architecture:
     raise ArchitectureError(f"unknown model {name!r}", hint=did_you_mean(name, list_models()))
 
 
+def find_architecture(source: str | Path | Architecture, **overrides: Any) -> Architecture:
+    """An architecture by the name of a preset or from its file, with some fields changed.
+
+    Raises:
+        ArchitectureError: the source is unknown, or a field is unknown or outside its rule.
+    """
+    if isinstance(source, Architecture):
+        return source.replace(**overrides)
+    if isinstance(source, Path) or source.endswith(".json") or Path(source).is_dir():
+        return load_architecture(source).replace(**overrides)
+    return get_architecture(source, **overrides)
+
+
 def architecture(point: Point, task: Task) -> Architecture:
     """The architecture at a point of a search space.
 
@@ -154,11 +167,7 @@ def create_model(source: str | Path | Architecture, **overrides: Any) -> nn.Modu
     Raises:
         ArchitectureError: the source is unknown, or a field is unknown or outside its rule.
     """
-    if isinstance(source, Architecture):
-        return build_model(source.replace(**overrides))
-    if isinstance(source, Path) or source.endswith(".json") or Path(source).is_dir():
-        return build_model(load_architecture(source).replace(**overrides))
-    return build_model(get_architecture(source, **overrides))
+    return build_model(find_architecture(source, **overrides))
 
 
 def _entry_points() -> metadata.EntryPoints:

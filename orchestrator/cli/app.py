@@ -7,9 +7,10 @@ import warnings
 
 import typer
 
-from orchestrator.cli import choosing, files, searching
+from orchestrator.cli import choosing, describing, files, searching
 from orchestrator.cli.printing import print_error
-from orchestrator.errors import ArchfrontError, InterruptedStudyError
+from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError
+from search_spaces.errors import ArchitectureError
 
 EPILOG = "Exit codes: 0 done, 1 failed, 2 bad input, 3 nothing feasible, 4 interrupted and resumable."
 
@@ -26,6 +27,7 @@ app.command(name="plan", epilog="Example: archfront plan study.toml")(files.plan
 app.command(name="validate", epilog="Example: archfront validate study.toml")(files.validate)
 app.command(name="init", epilog="Example: archfront init study.toml")(files.init)
 app.command(name="schema", epilog="Example: archfront schema > study.schema.json")(files.schema)
+app.command(name="describe", epilog="Example: archfront describe densenet121 --image-size 224")(describing.describe)
 app.command(name="front", epilog="Example: archfront front runs/digits")(choosing.front)
 app.command(name="best", epilog='Example: archfront best runs/digits --max-params 100k --max-latency "2 ms"')(
     choosing.best
@@ -45,6 +47,9 @@ def run() -> int:
     except ArchfrontError as error:
         print_error(error)
         return error.exit_code
+    except ArchitectureError as error:
+        print_error(error)
+        return BadInputError.exit_code
     except KeyboardInterrupt:
         return InterruptedStudyError.exit_code
     return 0

@@ -8,11 +8,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.errors import ArchfrontError
 from orchestrator.records import TrialRecord
 from orchestrator.report.wording import architecture as architecture_text
 from orchestrator.report.wording import fields_that_differ
+from search_spaces.errors import ArchitectureError
 
 STYLES = {"densenet": "cyan", "resnet": "magenta", "mobilenet": "yellow"}
 
@@ -20,7 +22,7 @@ ShownFields = Mapping[str, frozenset[str]]
 """Fields of an architecture that a table shows, by family."""
 
 
-def print_error(error: ArchfrontError) -> None:
+def print_error(error: ArchfrontError | ArchitectureError) -> None:
     """Message and way out, on standard error."""
     print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - the command line prints
     if error.hint:
@@ -68,7 +70,7 @@ def front_table(members: Sequence[TrialRecord], shown: ShownFields, *, title: st
     for record in members:
         table.add_row(
             str(record.number),
-            f"[{STYLES.get(record.family, '')}]{record.family}[/]",
+            Text(record.family, style=STYLES.get(record.family, "")),
             short_form(record, shown),
             f"{record.num_parameters:,}",
             latency_text(record),

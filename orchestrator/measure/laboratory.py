@@ -21,7 +21,7 @@ from orchestrator.measure.predictor import LatencyPredictor, conditions_from_dic
 from orchestrator.records import Latency, LatencyConditions
 from search_spaces.architecture import Architecture, Task
 
-CALIBRATION_S = 5.0
+CALIBRATION_S = 3.5
 """Nothing else may run for so long before training starts."""
 
 MEASUREMENT_S = 0.7

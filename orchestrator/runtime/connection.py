@@ -56,6 +56,7 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
         BadInputError: no Ray answers at the address.
     """
     import ray
+    import ray.tune  # 3 s, which here pass beside the laboratory's import of torch
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if address == LOCAL:

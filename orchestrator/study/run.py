@@ -33,7 +33,7 @@ from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.sampler import OptunaSampler
 from orchestrator.tracking.address import resolve_uri
 from orchestrator.tracking.tracker import Tracker
-from orchestrator.training.attempt import StudyWork
+from orchestrator.training.work import StudyWork
 
 FLUSH_S = 20.0
 """How long the end waits for tracking; what is left then is sent by the next session."""

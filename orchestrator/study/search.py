@@ -12,7 +12,7 @@ from orchestrator.runtime.layout import Layout
 from orchestrator.schedule.referee import Referee
 from orchestrator.store.store import StudyStore
 from orchestrator.suggest.proposals import Proposals
-from orchestrator.training.attempt import StudyWork
+from orchestrator.training.work import StudyWork
 from orchestrator.training.worker import GroupShape, WorkerGroups
 from orchestrator.trial import Trainable, inline_trainable, proxy_trainable
 

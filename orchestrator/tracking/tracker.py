@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 
 # MLflow's pages look for news every 30 s; a batch costs 10 ms of CPU for each run that it touches.
 INTERVAL_S = 5.0
+START_S = 15.0
+"""MLflow's import would take a core from the workers while they start."""
 MAX_BATCH = 1000
 MAX_BACKOFF_S = 60.0
 _GRACE_S = 0.5
@@ -43,7 +45,7 @@ class Tracker:
         self._thread = Thread(target=self._run, name="tracking", daemon=True)
 
     def start(self) -> None:
-        """Begins to send; MLflow is imported then, which takes some five seconds of one core."""
+        """Begins to send, after a while or when it is flushed: importing MLflow takes some five seconds of a core."""
         self._thread.start()
 
     @property
@@ -79,6 +81,8 @@ class Tracker:
             self._thread.join(_GRACE_S)
 
     def _run(self) -> None:
+        with self._news:
+            self._news.wait_for(lambda: self._is_hurrying or self._is_closing, START_S)
         while not self._is_closing:
             pause_s = self._send_all()
             with self._news:

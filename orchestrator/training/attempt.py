@@ -6,13 +6,10 @@ import functools
 import logging
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.config.seeds import derive_seed
-from orchestrator.config.settings import DataSettings, Recipe
+from orchestrator.config.settings import DataSettings
 from orchestrator.data.dataset import Dataset, load
 from orchestrator.records import Cause, TrialState
 from orchestrator.store.lease import highest_owner_epoch
@@ -21,32 +18,12 @@ from orchestrator.store.paths import StudyPaths
 from orchestrator.training.context import Context, StopTrial, TrialFailure
 from orchestrator.training.loop import train
 from orchestrator.training.reset import reset_global_state
+from orchestrator.training.work import StudyWork, TrialWork
 from search_spaces.registry import architecture_from_dict
 
 logger = logging.getLogger(__name__)
 
 STOP_CHECK_INTERVAL_S = 0.2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StudyWork:
-    """What all trials of a session share; sent to every worker once."""
-
-    root: Path
-    seed: int
-    owner_epoch: int
-    data: DataSettings
-    recipe: Recipe
-    num_threads: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrialWork:
-    """What a worker needs to know of one attempt."""
-
-    trial: int
-    token: str
-    architecture: Mapping[str, Any]
 
 
 class StopSignal:
@@ -67,11 +44,6 @@ class StopSignal:
             deposed = highest_owner_epoch(self._paths.owner(0).parent) > self._owner_epoch
             self.is_set = deposed or self._paths.stop_request.exists()
         return self.is_set
-
-
-def trial_seed(study: StudyWork, trial: int) -> int:
-    """The seed of a trial's weights, order and augmentation; the same for all its attempts."""
-    return derive_seed(study.seed, "trial", trial)
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.store.messages import Message, MessageKind
-from orchestrator.training.attempt import TrialWork
+from orchestrator.training.work import TrialWork
 
 IDLE_S = 10.0
 """A group without work hears so at least this often, well within the time-out of its control messages."""

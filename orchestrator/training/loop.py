@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import Recipe
@@ -16,14 +14,13 @@ from orchestrator.records import Cause, EpochReport
 from orchestrator.training.batches import Batches
 from orchestrator.training.checkpoint import Progress, save
 from orchestrator.training.context import Context, StopTrial, TrialFailure
-from orchestrator.training.evaluate import evaluate
 from orchestrator.training.memory import fitting_num_parts, memory_failure
 from orchestrator.training.model_files import write_model
-from orchestrator.training.precision import Precision, autocast
+from orchestrator.training.precision import Precision
 from orchestrator.training.ranks import Ranks
 from orchestrator.training.state import TrainingState
-from orchestrator.training.statistics import recompute_statistics
 from orchestrator.training.step import Stepper
+from orchestrator.training.validation import validate_average
 from search_spaces.architecture import Architecture
 from search_spaces.registry import build_model
 
@@ -31,9 +28,6 @@ MODEL_FOLDER = "model"
 
 _STEPS_PER_CHECK_ON_GPU = 16
 """Looking at a loss waits for the GPU; a step that diverged is found this late there."""
-
-_NUM_STATISTICS_IMAGES = 512
-"""Of the training split, for batch norm's statistics after each epoch; 1,024 give equal accuracies on the digits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,12 +165,7 @@ class _Training:
         self.context.report(report)
 
     def _evaluated(self) -> EpochReport:
-        dataset, network = self.stepper.batches.dataset, self.state.network
-        with network.holding(self.state.average_V) as model:
-            self._recompute_statistics(model)
-            self.state.average_V[len(network.weights_P) :] = network.buffers_Q
-            evaluation = evaluate(model, dataset.validation, dataset, ranks=self.ranks)
-        model.train()
+        evaluation = validate_average(self.state, self.stepper, num_parts=self.progress.num_parts)
         return EpochReport(
             epoch=self.progress.step // self.state.steps_per_epoch,
             accuracy=evaluation.accuracy,
@@ -184,14 +173,6 @@ class _Training:
             train_loss=float(self.state.losses_S.mean()),
             wall_time_s=self._wall_time_s(),
         )
-
-    def _recompute_statistics(self, model: nn.Module) -> None:
-        batches = self.stepper.batches
-        sample_NCHW = batches.sample(_NUM_STATISTICS_IMAGES)
-        num_parts = math.ceil(len(sample_NCHW) * self.progress.num_parts / batches.min_shard_size)
-        with autocast(self.stepper.precision, self.ranks.device):
-            recompute_statistics(model, map(batches.dataset.normalised, sample_NCHW.tensor_split(num_parts)))
-        self.ranks.add(self.state.network.buffers_Q.div_(self.ranks.world_size))
 
     def _check_losses(self) -> None:
         num_done = (self.progress.step - 1) % self.state.steps_per_epoch + 1

@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.records import EpochReport
 from orchestrator.store.messages import Message, MessageKind
 from orchestrator.store.paths import StudyPaths
-from orchestrator.training.attempt import (
-    StopSignal,
-    StudyWork,
-    TrialWork,
-    dataset_of,
-    keep_result,
-    run_attempt,
-    trial_seed,
-)
 from orchestrator.training.context import StopTrial
+from orchestrator.training.work import StudyWork, TrialWork
 
 if TYPE_CHECKING:
     import torch
@@ -108,6 +100,7 @@ def serve(config: dict[str, Any]) -> None:
     import ray
     import ray.train
 
+    from orchestrator.training.attempt import dataset_of, keep_result, run_attempt
     from orchestrator.training.reset import reset_global_state, warm_up
 
     broker, group, study = config["broker"], config["group"], config["study"]
@@ -177,9 +170,11 @@ class GroupContext:
     """The training function's view of a worker of a group."""
 
     def __init__(self, study: StudyWork, work: TrialWork, *, broker: Any, control: Control) -> None:
+        from orchestrator.training.attempt import StopSignal
+
         self.rank = control.rank
         self.world_size = control.world_size
-        self.seed = trial_seed(study, work.trial)
+        self.seed = study.trial_seed(work.trial)
         self.directory: Path = StudyPaths(study.root).trial(work.trial).root
         self._work = work
         self._broker = broker

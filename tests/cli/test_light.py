@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from search_spaces import get_architecture
 from tests.simulation import STUDY, Simulation, config_of
 
 FRAMEWORKS = ("torch", "torchvision", "ray", "optuna", "mlflow", "pyarrow", "sklearn", "scipy", "pandas", "matplotlib")
@@ -19,6 +21,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulation = Simulation(folder / "runs" / "simulated", config_of(folder, STUDY, "budget.trials=12"))
     simulation.run()
     simulation.store.close()
+    fields = get_architecture("resnet20_cifar").to_dict()
+    (folder / "architecture.json").write_text(json.dumps(fields))
     return folder
 
 
@@ -36,6 +40,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "front runs/simulated --json",
         "best runs/simulated --max-params 50k",
         "report runs/simulated",
+        "describe densenet121 --image-size 224",
+        "describe densenet121 --compare resnet50 mobilenet_v2",
+        "describe architecture.json --image-size 32 --json",
     ],
 )
 def test_it_imports_no_framework(folder: Path, arguments: str) -> None:

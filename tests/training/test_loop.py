@@ -46,6 +46,7 @@ def test_the_model_in_the_folder_is_the_one_that_was_evaluated_last(dataset: Dat
     assert json.loads((tmp_path / "model" / "architecture.json").read_text()) == json.loads(
         json.dumps(architecture.to_dict())
     )
+    assert json.loads((tmp_path / "model" / "dataset.json").read_text()) == dataset.description()
     evaluation = evaluate(read_model(tmp_path / "model"), dataset.validation, dataset)
     assert evaluation.accuracy == result.accuracy == context.reports[-1].accuracy
     assert evaluation.loss == pytest.approx(result.loss, rel=1e-5)

@@ -14,11 +14,12 @@ from orchestrator.data.dataset import Dataset, Split, load
 from orchestrator.records import EpochReport
 from orchestrator.training.context import StopTrial
 from search_spaces.architecture import Architecture, Task
+from search_spaces.parameters import Value
 from search_spaces.registry import get_family
 
 TASK = Task(in_channels=1, num_classes=10, image_size=8)
 CPU = torch.device("cpu")
-FIELDS = {
+FIELDS: dict[str, dict[str, Value]] = {
     "densenet": {"growth_rate": 4, "block_config": (1, 1), "num_init_features": 4, "bn_size": 2, "drop_rate": 0.1},
     "resnet": {"num_stages": 2, "depth_1": 1, "depth_2": 1, "width_1": 4, "width_2": 8},
     "mobilenet": {"width_mult": 0.5, "num_stages": 2, "depth_1": 1, "depth_2": 1, "expand_ratio": 2.0},
