@@ -34,6 +34,11 @@ class StudyPaths:
     def report(self) -> Path:
         return self.root / "report.html"
 
+    @property
+    def front(self) -> Path:
+        """The front as a Markdown table."""
+        return self.root / "front.md"
+
     def owner(self, owner_epoch: int) -> Path:
         return self.root / "owner" / f"{owner_epoch:06d}.json"
 
@@ -60,6 +65,10 @@ class TrialPaths:
     def final(self) -> Path:
         """Written by the driver after the COMMIT of the end."""
         return self.root / "final.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
 
     @property
     def model(self) -> Path:

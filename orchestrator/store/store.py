@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -241,3 +242,4 @@ class StudyStore:
         self.records[record.number] = record
         self._live.discard(record.number)
         write_final(self.paths, record, token=self._tokens[record.number], event=event)
+        shutil.rmtree(self.paths.trial(record.number).checkpoints, ignore_errors=True)  # nothing resumes from them now

@@ -202,11 +202,12 @@ def _check_outcome(store: StudyStore, config: SearchConfig, proposals: Proposals
 
 
 def _publish(store: StudyStore) -> None:
-    """The report and the tables, in the study's directory and announced to tracking."""
+    """The report, the front and the tables, in the study's directory and announced to tracking."""
     snapshot = store.snapshot()
     store.paths.report.write_text(render(snapshot), encoding="utf-8")
     results.write_tables(snapshot, store.paths.root)
-    names = (store.paths.report.name, "trials.csv", "trials.parquet")
+    store.paths.front.write_text(to_markdown(snapshot), encoding="utf-8")
+    names = (store.paths.report.name, store.paths.front.name, "trials.csv", "trials.parquet")
     store.announce([*(artifact_written(name) for name in names), study_ended(StudyEnd.COMPLETED)])
 
 

@@ -45,7 +45,7 @@ class Batches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches only: what is left over comes first in no epoch in particular."""
+        """Whole batches only; which images are left over changes from epoch to epoch."""
         return len(self.split) // self.recipe.batch_size
 
     @property

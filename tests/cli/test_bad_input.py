@@ -48,7 +48,7 @@ def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         (["search", "digits", "--trials", "0"], ["--set budget.trials=0", "at least 1"]),
         (["search", "digits", "--set", "recipe.epoch=3"], ["epoch", '"epochs"']),
         (["search", "gpus.toml"], ["resources.gpus_per_worker = 8", "the cluster has 0 GPUs", "gpus_per_worker = 0"]),
-        (["search", "digits", "--workers-per-trial", "30"], ["workers_per_trial = 30", "room for"]),
+        (["search", "digits", "--workers-per-trial", "10"], ["workers_per_trial = 10", "room for"]),
         (
             ["search", "digits", "--set", 'constraints.num_parameters="<= 100"'],
             ["no architecture of this space has at most 100"],

@@ -52,7 +52,7 @@ def test_there_are_differences_exactly_where_hashes_differ(one: SearchConfig, ot
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("recipe.epochs=20", "recipe.epochs: 12 -> 20"),
+        ("recipe.epochs=20", "recipe.epochs: 16 -> 20"),
         ("recipe.optimizer=adamw", 'recipe.optimizer: "sgd" -> "adamw"'),
         ("study.seed=1", "study.seed: 0 -> 1"),
         ("data.test_share=0.3", "data.test_share: 0.2 -> 0.3"),

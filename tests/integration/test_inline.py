@@ -8,14 +8,13 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-import mlflow
 import pytest
-from mlflow.tracking import MlflowClient
 
 from orchestrator.records import TrialState
 from tests.integration.conftest import Cli
+from tests.tracking.reading import USES_MLFLOW, read
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, USES_MLFLOW]
 
 
 def test_a_study_from_its_file_to_an_exported_network(cli: Cli, processes_left: Callable[[], Sequence[str]]) -> None:
@@ -57,19 +56,16 @@ def _check_files(cli: Cli) -> None:
 
 
 def _check_tracking(cli: Cli) -> None:
-    client = MlflowClient(f"sqlite:///{cli.folder}/runs/mlflow.db")
-    experiment = client.get_experiment_by_name("archfront")
-    assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
-    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    assert (len(runs), len(children)) == (7, 6)
-    record = next(record for record in cli.snapshot().records if record.state is TrialState.COMPLETED)
-    run = next(run for run in children if run.data.tags["archfront.trial"].endswith(str(record.number)))
+    snapshot = cli.snapshot()
+    shown = read(f"sqlite:///{cli.folder}/runs/mlflow.db", snapshot.study_id)
+    assert set(shown.trials) == set(range(6))
+    record = next(record for record in snapshot.records if record.state is TrialState.COMPLETED)
+    run = shown.trials[record.number]
     assert run.data.metrics["accuracy"] == pytest.approx(record.accuracy, abs=1e-4)
     assert run.data.tags["pareto"] in ("true", "false")
-    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
-    assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {"report.html", "trials.csv"}
-    mlflow.set_tracking_uri("")
+    assert [step for step, _ in shown.curve(record.number)] == [report.epoch for report in record.reports]
+    artifacts = {item.path for item in shown.client.list_artifacts(shown.study.info.run_id)}
+    assert artifacts >= {"report.html", "front.md", "trials.csv"}
 
 
 def _check_choice(cli: Cli) -> None:
