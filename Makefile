@@ -14,8 +14,8 @@ search: .venv/.installed
 	$(BIN)/archfront search $(STUDY)
 
 test: .venv/.installed-dev
-	$(BIN)/pytest -q -m "not integration" -n 2 --dist loadfile --durations=10
-	$(BIN)/pytest -q -m integration --durations=20
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not integration" -n 2 --dist loadfile --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m integration --durations=20
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

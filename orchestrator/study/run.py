@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from orchestrator import results
 from orchestrator.config.settings import SearchConfig
 from orchestrator.confirm import confirm
-from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError, NothingFeasibleError
+from orchestrator.errors import BadInputError, InterruptedStudyError
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.predictor import LatencyPredictor
-from orchestrator.records import TrialState
-from orchestrator.report import render, to_markdown
 from orchestrator.runtime import connection, layout
 from orchestrator.schedule.referee import Referee
 from orchestrator.schedule.rungs import rung_judge
-from orchestrator.selector import front
-from orchestrator.store.announcements import artifact_written, front_changed, study_ended, study_started
+from orchestrator.store.announcements import study_ended, study_started
 from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.study import preparation
 from orchestrator.study.interruption import Interruption
 from orchestrator.study.options import Audience, RunOptions
+from orchestrator.study.outcome import check_outcome, front_watcher, has_failed_too_often, publish
 from orchestrator.study.search import run_trials
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.sampler import OptunaSampler
@@ -53,13 +49,24 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
         display.on_open(store, tracker)
         interruption = Interruption(store.paths)
         with interruption.handling_signals(), _session(store) as count_time:
-            _run(store, config, options, interruption, display, settle=lambda: _flush(tracker))
+            with _told_if_interrupted(store):
+                _run(store, config, options, interruption, display, settle=lambda: _flush(tracker))
             count_time()
             display.on_phase("writing the report")
-            _publish(store)
+            publish(store)
         display.on_phase("tracking")
         _flush(tracker)
     return options.root
+
+
+@contextmanager
+def _told_if_interrupted(store: StudyStore) -> Iterator[None]:
+    """Tracking hears of it with the next session at the latest."""
+    try:
+        yield
+    except InterruptedStudyError:
+        store.announce([study_ended(StudyEnd.INTERRUPTED)])
+        raise
 
 
 def _flush(tracker: Tracker | None) -> None:
@@ -93,9 +100,9 @@ def _run(
             if predictor is None:
                 display.on_phase("calibrating latency")
                 predictor = preparation.calibrate(store, laboratory, config)
-                store.announce(
-                    [study_started(name=store.name, frozen=store.frozen, provenance=store.constants["provenance"])]
-                )
+            store.announce(
+                [study_started(name=store.name, frozen=store.frozen, provenance=store.constants["provenance"])]
+            )
             preparation.check_latency_is_reachable(config, predictor)
             display.on_phase("searching")
             _search(store, config, plan, predictor, interruption)
@@ -117,10 +124,10 @@ def _search(
         store,
         decide=rung_judge(store, config),
         max_attempts=config.resources.max_attempts,
-        on_end=_front_watcher(store, config),
+        on_end=front_watcher(store, config),
     )
     referee.adopt()
-    guard = partial(_has_failed_too_often, store, config)
+    guard = partial(has_failed_too_often, store, config)
     if store.lost_trials() or len(store.records) < config.budget.trials:
         with interruption.while_trials_run():
             run_trials(
@@ -134,7 +141,7 @@ def _search(
             )
     if interruption.is_requested:
         raise InterruptedStudyError("interrupted; running trials are checkpointed")
-    _check_outcome(store, config, proposals)
+    check_outcome(store, config, proposals)
 
 
 def _proposals(store: StudyStore, config: SearchConfig, predictor: LatencyPredictor) -> Proposals:
@@ -152,22 +159,6 @@ def _proposals(store: StudyStore, config: SearchConfig, predictor: LatencyPredic
     )
 
 
-def _front_watcher(store: StudyStore, config: SearchConfig) -> Callable[[], None]:
-    """Announces the front whenever another set of trials stands on it."""
-    last: tuple[int, ...] | None = None
-
-    def watch() -> None:
-        nonlocal last
-        snapshot = store.snapshot()
-        members = front(snapshot.records, config.objectives, config.constraints)
-        numbers = tuple(record.number for record in members)
-        if numbers != last:
-            last = numbers
-            store.announce([front_changed(members, to_markdown(snapshot))])
-
-    return watch
-
-
 def _work(store: StudyStore, config: SearchConfig) -> StudyWork:
     return StudyWork(
         root=store.paths.root.absolute(),
@@ -177,38 +168,6 @@ def _work(store: StudyStore, config: SearchConfig) -> StudyWork:
         recipe=config.recipe,
         num_threads=config.resources.cpus_per_worker,
     )
-
-
-def _has_failed_too_often(store: StudyStore, config: SearchConfig) -> bool:
-    ended = [record for record in store.records.values() if record.state.is_end]
-    failed = [record for record in ended if record.state is TrialState.FAILED]
-    return len(ended) >= 10 and len(failed) / len(ended) > config.budget.max_failed_share
-
-
-def _check_outcome(store: StudyStore, config: SearchConfig, proposals: Proposals) -> None:
-    records = store.records.values()
-    if _has_failed_too_often(store, config) or (records and all(item.state is TrialState.FAILED for item in records)):
-        failed = [record for record in records if record.state is TrialState.FAILED]
-        (cause, message), count = Counter((record.cause, record.message) for record in failed).most_common(1)[0]
-        raise ArchfrontError(
-            f"{len(failed)} of {len(records)} trials failed; the commonest cause ({count}): {cause}: {message}",
-            hint="mend the cause and give the command again; raise budget.max_failed_share to go on regardless",
-        )
-    if not records and proposals.is_exhausted:
-        limits = " and ".join(str(item) for item in config.constraints)
-        raise NothingFeasibleError(
-            f"no architecture was found with {limits}", hint="relax the constraints or widen the space"
-        )
-
-
-def _publish(store: StudyStore) -> None:
-    """The report, the front and the tables, in the study's directory and announced to tracking."""
-    snapshot = store.snapshot()
-    store.paths.report.write_text(render(snapshot), encoding="utf-8")
-    results.write_tables(snapshot, store.paths.root)
-    store.paths.front.write_text(to_markdown(snapshot), encoding="utf-8")
-    names = (store.paths.report.name, store.paths.front.name, "trials.csv", "trials.parquet")
-    store.announce([*(artifact_written(name) for name in names), study_ended(StudyEnd.COMPLETED)])
 
 
 @contextmanager

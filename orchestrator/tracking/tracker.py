@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 
 # MLflow's pages look for news every 30 s; a batch costs 10 ms of CPU for each run that it touches.
 INTERVAL_S = 5.0
-START_S = 15.0
-"""MLflow's import would take a core from the workers while they start."""
+START_S = 60.0
+"""Importing MLflow takes 5 s of a core, which workers that start need more; a short study is sent at its end."""
 MAX_BATCH = 1000
 MAX_BACKOFF_S = 60.0
 _GRACE_S = 0.5
