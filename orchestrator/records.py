@@ -112,6 +112,7 @@ class TrialRecord:
         reports: one per epoch, in order.
         latency: measured in the exclusive slot; finalists only.
         test_accuracy: scored once, in confirm; selects nothing.
+        predicted_accuracy: of a PRUNED trial: what the scheduler predicted it to end with, where it could.
     """
 
     number: int
@@ -131,6 +132,7 @@ class TrialRecord:
     reports: tuple[EpochReport, ...] = field(default=())
     latency: Latency | None = None
     test_accuracy: float | None = None
+    predicted_accuracy: float | None = None
 
     def __post_init__(self) -> None:
         if problem := self._problem():

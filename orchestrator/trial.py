@@ -65,7 +65,7 @@ class InlineContext:
     def __init__(self, study: StudyWork, work: TrialWork) -> None:
         from orchestrator.training.attempt import StopSignal
 
-        self.seed = study.trial_seed(work.trial)
+        self.seed = study.trial_seed(work)
         self.directory: Path = StudyPaths(study.root).trial(work.trial).root
         self._stop = StopSignal(study)
         self._work = work

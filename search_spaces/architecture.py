@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from search_spaces.costs import Layer
+from search_spaces.costs import IMAGE_SIZE, Layer
 from search_spaces.errors import ArchitectureError, did_you_mean
 from search_spaces.rules import Rule, WholeNumber
 
@@ -18,7 +18,9 @@ SCHEMA_VERSION = 1
 
 _CHANNELS = WholeNumber(1, 1024)
 _CLASSES = WholeNumber(1, 1_000_000)
-_IMAGE_SIZE = WholeNumber(1, 4096)
+
+_WEIGHTS_WORDS = ("pretrained", "weights")
+_WEIGHTS_HINT = 'a network with trained weights: create_pretrained("resnet18", "IMAGENET1K_V1")'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +40,7 @@ class Task:
     def __post_init__(self) -> None:
         _CHANNELS.accept("in_channels", self.in_channels)
         _CLASSES.accept("num_classes", self.num_classes)
-        _IMAGE_SIZE.accept("image_size", self.image_size)
+        IMAGE_SIZE.accept("image_size", self.image_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,7 @@ class Architecture(ABC):
         """Every layer in the order of execution, with its output shape, parameters and MACs.
 
         Raises:
+            ArchitectureError: ``image_size`` is no whole number of pixels.
             GeometryError: the image shrinks below one pixel.
         """
 
@@ -138,7 +141,8 @@ class Architecture(ABC):
         known = [field.name for field in dataclasses.fields(cls)]
         for name in fields:
             if name not in known:
-                raise ArchitectureError(f"{cls.family} has no field {name!r}", hint=did_you_mean(name, known))
+                hint = _WEIGHTS_HINT if name in _WEIGHTS_WORDS else did_you_mean(name, known)
+                raise ArchitectureError(f"{cls.family} has no field {name!r}", hint=hint)
         return dict(fields)
 
 

@@ -146,7 +146,9 @@ def _repeated(family: str, axes: Axes, name: str, given: Mapping[str, Entry]) ->
     counts = _whole_values(given[axis.repeats])
     for key in numbered:
         if int(key.rpartition("_")[2]) > max(counts):
-            raise ArchitectureError(f"space.{family}.{key} has no effect: {axis.repeats} is at most {max(counts)}")
+            raise ArchitectureError(
+                f"space.{family}.{key} has no effect: {axis.repeats} is at most {max(counts)}", hint="leave it out"
+            )
     for index in range(1, max(counts) + 1):
         key = f"{name}_{index}"
         allowed = tuple(count for count in counts if count >= index)

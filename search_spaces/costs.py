@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from search_spaces.errors import GeometryError
+from search_spaces.many import Size
+from search_spaces.rules import WholeNumber
 
 Kind = Literal["conv", "depthwise_conv", "batch_norm", "activation", "pool", "linear", "concat", "add", "scale"]
 """What runs. ``scale`` is the product of squeeze-and-excitation."""
+
+IMAGE_SIZE = WholeNumber(1, 4096)
+"""Sides of square images, in pixels."""
 
 FLOAT_BYTES = 4
 """Bytes of a float32, in which activations are counted."""
@@ -30,6 +35,7 @@ class Layer:
         num_parameters: trainable ones.
         macs: multiply-accumulates of one image; 0 for all but convolutions and linear layers.
         saved_bytes: what training keeps of it until the backward pass, of one image in float32.
+        repeats: how often it is there; always 1 but where networks that end before it are counted with it.
     """
 
     name: str
@@ -41,33 +47,39 @@ class Layer:
     num_parameters: int = 0
     macs: int = 0
     saved_bytes: int = 0
+    repeats: int = 1
 
 
 class LayerPlan:
     """Layers added one after the other, with the shape that flows between them.
 
     ``channels`` and ``side`` are those of the tensor that the next layer reads; a family sets them
-    where its network branches. ``stage`` is given to every layer added after it is set.
+    where its network branches. ``stage`` and ``repeats`` are given to every layer added after they are set.
 
     ``saved=False`` says that no later layer needs this output for its gradient.
+
+    Raises:
+        ArchitectureError: ``image_size`` is no whole number of pixels.
     """
 
     def __init__(self, *, in_channels: int, image_size: int, hint: str = "") -> None:
+        image_size = IMAGE_SIZE.accept("image_size", image_size)
         self.layers: list[Layer] = []
         self.stage = "stem"
-        self.channels = in_channels
-        self.side = image_size
+        self.repeats: Size = 1
+        self.channels: Size = in_channels
+        self.side: Size = image_size
         self._image_size = image_size
         self._hint = hint
 
     def conv(
         self,
         name: str,
-        out_channels: int,
+        out_channels: Size,
         *,
-        kernel_size: int = 1,
-        stride: int = 1,
-        groups: int = 1,
+        kernel_size: Size = 1,
+        stride: Size = 1,
+        groups: Size = 1,
         bias: bool = False,
         saved: bool = True,
     ) -> None:
@@ -77,12 +89,12 @@ class LayerPlan:
         self._move(out_channels, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
         self._add(
             name,
-            "depthwise_conv" if groups == in_channels > 1 else "conv",
+            "depthwise_conv" if groups > 1 and groups == in_channels else "conv",
             input_channels=in_channels,
             kernel_size=kernel_size,
             num_parameters=weights + (out_channels if bias else 0),
             macs=weights * self.side * self.side,
-            saved_bytes=self.tensor_bytes if saved else 0,
+            saved_bytes=self.tensor_bytes * saved,  # a product, as DenseNets of many depths save in different places
         )
 
     def batch_norm(self, name: str, *, saved: bool = True) -> None:
@@ -105,7 +117,7 @@ class LayerPlan:
         self._move(self.channels, kernel_size=kernel_size, stride=stride, padding=0)
         self._add(name, "pool", kernel_size=kernel_size, saved_bytes=self.tensor_bytes if saved else 0)
 
-    def subsample(self, name: str, channels: int, *, stride: int) -> None:
+    def subsample(self, name: str, channels: Size, *, stride: Size) -> None:
         """Every ``stride``-th pixel of each row and column, with empty channels added."""
         self._move(channels, kernel_size=1, stride=stride, padding=0)
         self._add(name, "pool")
@@ -127,7 +139,7 @@ class LayerPlan:
             saved_bytes=self.tensor_bytes,
         )
 
-    def concat(self, name: str, channels: int, *, saved: bool = True) -> None:
+    def concat(self, name: str, channels: Size, *, saved: bool = True) -> None:
         """Tensors put one behind the other, ``channels`` in all."""
         self.channels = channels
         self._add(name, "concat", saved_bytes=self.tensor_bytes if saved else 0)
@@ -143,12 +155,12 @@ class LayerPlan:
     def conv_norm(
         self,
         name: str,
-        out_channels: int,
+        out_channels: Size,
         activation: str,
         *,
-        kernel_size: int = 1,
-        stride: int = 1,
-        groups: int = 1,
+        kernel_size: Size = 1,
+        stride: Size = 1,
+        groups: Size = 1,
         saved: bool = True,
     ) -> None:
         """Convolution, batch norm and, where one is named, activation, as members 0, 1 and 2 of a module."""
@@ -158,7 +170,7 @@ class LayerPlan:
             # ReLU keeps what it gives, as the next layer does; the others keep a copy of what they read as well.
             self.activation(f"{name}.2", saved=activation != "relu")
 
-    def squeeze_excite(self, name: str, squeeze_channels: int) -> None:
+    def squeeze_excite(self, name: str, squeeze_channels: Size) -> None:
         """Channel weights from the mean of each channel (Hu et al. 2018), and the product with them."""
         channels, side = self.channels, self.side
         self.global_pool(f"{name}.avgpool")
@@ -170,11 +182,11 @@ class LayerPlan:
         self.scale(name)
 
     @property
-    def tensor_bytes(self) -> int:
+    def tensor_bytes(self) -> Size:
         """Size of the tensor that the next layer reads, of one image."""
         return self.channels * self.side * self.side * FLOAT_BYTES
 
-    def _move(self, channels: int, *, kernel_size: int, stride: int, padding: int) -> None:
+    def _move(self, channels: Size, *, kernel_size: Size, stride: Size, padding: Size) -> None:
         side = (self.side + 2 * padding - kernel_size) // stride + 1
         if side < 1:
             raise GeometryError(
@@ -189,11 +201,11 @@ class LayerPlan:
         name: str,
         kind: Kind,
         *,
-        input_channels: int | None = None,
-        kernel_size: int = 1,
-        num_parameters: int = 0,
-        macs: int = 0,
-        saved_bytes: int = 0,
+        input_channels: Size = None,
+        kernel_size: Size = 1,
+        num_parameters: Size = 0,
+        macs: Size = 0,
+        saved_bytes: Size = 0,
     ) -> None:
         self.layers.append(
             Layer(
@@ -206,5 +218,6 @@ class LayerPlan:
                 num_parameters=num_parameters,
                 macs=macs,
                 saved_bytes=saved_bytes,
+                repeats=self.repeats,
             )
         )

@@ -20,6 +20,10 @@ class ArchitectureError(ValueError):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        """Both, as a traceback shows them: in a notebook, or from another process."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
 
 class GeometryError(ArchitectureError):
     """An image that is too small for the network; the message names the stage."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from search_spaces import axes
@@ -17,6 +17,8 @@ from search_spaces.space import FamilySpace
 if TYPE_CHECKING:
     from torch import nn
 
+    from search_spaces.cost_columns import CostColumns
+
 SMALL_IMAGE_SIZE = 64
 """Images of at most so many pixels a side get the small stem, and a default space of small networks."""
 
@@ -27,19 +29,26 @@ STEM_RULE = OneOf(("auto", "imagenet", "cifar"))
 class Family(ABC):
     """A set of architectures that are built by one rule.
 
-    A family of one's own subclasses this. An entry point of the group ``archfront.families`` names an instance
-    of it, or ``registry.register_family`` is given one.
+    A family of one's own subclasses this: it gives the attributes below and defines ``defaults``, ``default_entries``,
+    ``fields`` and ``build``. The other methods are final: ``default_space``, ``space``, ``problems``, ``architecture``
+    and ``costs`` follow from those. An entry point of the group ``archfront.families`` names an instance of it, or
+    ``register_family`` is given one.
 
     Attributes:
         name: as in ``[space.<name>]`` and in ``architecture.json``.
         presets: complete architectures by name.
-        axes: what a study may fix or search; most are fields of the architecture.
+        axes: what a study may fix or search; most are fields of the architecture. They are searched in this order:
+            an axis stands after those that decide whether it exists, ``depth`` after the ``num_stages`` it is
+            repeated for.
+        takes_columns: whether ``fields`` and the architecture can be asked for many networks at once (``many.py``).
+            Else their costs are added up network by network, which takes longer and gives the same.
     """
 
     name: ClassVar[str]
     architecture_type: ClassVar[type[Architecture]]
     presets: ClassVar[Mapping[str, Architecture]]
     axes: ClassVar[Axes]
+    takes_columns: ClassVar[bool] = False
 
     @abstractmethod
     def defaults(self, task: Task) -> Mapping[str, Value]:
@@ -51,7 +60,11 @@ class Family(ABC):
 
     @abstractmethod
     def fields(self, values: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
-        """The fields of the architecture that values of axes stand for; each value has met its axis' rule."""
+        """The fields of the architecture that values of axes stand for, without those of the task.
+
+        The values are complete: each has met its axis' rule, and what was left out stands at its default. A repeated
+        axis comes as ``depth_1``, ``depth_2`` or as one ``depth`` for all; ``axes.each`` reads both.
+        """
 
     @abstractmethod
     def build(self, architecture: Architecture) -> nn.Module:
@@ -84,11 +97,26 @@ class Family(ABC):
             ArchitectureError: a value is unknown or outside its rule.
             GeometryError: the task's image is too small for it.
         """
-        completed = axes.complete(self.axes, axes.accepted(self.name, self.axes, values), self.defaults(task))
-        fields = {**self.fields(completed, task), "in_channels": task.in_channels, "num_classes": task.num_classes}
-        architecture = self.architecture_type.from_fields(fields)
+        architecture = self._described(values, task)
         architecture.layers(task.image_size)
         return architecture
+
+    @final
+    def costs(self, points: Sequence[Mapping[str, Value]], task: Task) -> CostColumns:
+        """The exact costs of many points, each given as its values; where ``architecture`` raises, it is impossible."""
+        from search_spaces.cost_columns import cost_columns  # describing a network needs no numpy
+
+        return cost_columns(
+            points,
+            lambda values: self._described(values, task),
+            image_size=task.image_size,
+            at_once=self.takes_columns,
+        )
+
+    def _described(self, values: Mapping[str, Any], task: Task) -> Architecture:
+        completed = axes.complete(self.axes, axes.accepted(self.name, self.axes, values), self.defaults(task))
+        fields = {**self.fields(completed, task), "in_channels": task.in_channels, "num_classes": task.num_classes}
+        return self.architecture_type.from_fields(fields)
 
 
 def stem_for(values: Mapping[str, Any], task: Task) -> str:

@@ -16,10 +16,12 @@ from torch import Tensor
 from search_spaces.architecture import Architecture
 from search_spaces.errors import WeightsError, did_you_mean
 from search_spaces.layers import ImageClassifier
-from search_spaces.registry import create_model, get_family
+from search_spaces.registry import build_model, find_architecture, get_family
+from search_spaces.rules import show
 
 _CONNECT_TIMEOUT_S = 10.0
-_PUBLISHED_IMAGE_SIZE = 224
+_SUFFIXES = {".safetensors", ".pth", ".pt"}
+_WEIGHTS_RULE = "give a name such as IMAGENET1K_V1, or a .safetensors or .pth file"
 _WITHOUT_WEIGHTS = {"num_classes", "drop_rate", "memory_efficient"}
 _OLD_DENSENET_KEY = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")
 
@@ -31,12 +33,16 @@ def create_pretrained(
 
     Raises:
         ArchitectureError: the network can't be made.
-        WeightsError: the weights are not at hand, or don't fit it.
+        WeightsError: the weights are not at hand, or don't fit it; then nothing has been built.
     """
-    model = create_model(source, **overrides)
-    if not isinstance(model, ImageClassifier):
-        raise WeightsError(f"{type(model).__name__} is no ImageClassifier, and takes no pretrained weights")
-    load_weights(model, weights, freeze=freeze)
+    architecture = find_architecture(source, **overrides)
+    state = _read(architecture, weights)
+    with torch.device("meta"):  # shapes without numbers, so that a misfit costs neither memory nor time
+        _check_fit(_classifier(architecture), state, str(weights))
+    model = _classifier(architecture)
+    _fill(model, state)
+    if freeze:
+        model.freeze_features()
     return model
 
 
@@ -51,13 +57,11 @@ def load_weights(model: ImageClassifier, weights: str | Path, *, freeze: bool = 
         freeze: train nothing but the last linear layer from here on.
 
     Raises:
-        WeightsError: the weights are not at hand, or don't fit the network.
+        WeightsError: the weights are not at hand, or don't fit the network, which is left as it was.
     """
-    if Path(weights).suffix in {".safetensors", ".pth", ".pt"}:
-        state = read_weights(Path(weights))
-    else:
-        state = _torchvision_weights(model.architecture, str(weights))
-    _load(model, state, str(weights))
+    state = _read(model.architecture, weights)
+    _check_fit(model, state, str(weights))
+    _fill(model, state)
     if freeze:
         model.freeze_features()
 
@@ -85,28 +89,55 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _load(model: ImageClassifier, state: dict[str, Tensor], source: str) -> None:
+def _classifier(architecture: Architecture) -> ImageClassifier:
+    model = build_model(architecture)
+    if not isinstance(model, ImageClassifier):
+        raise WeightsError(f"{type(model).__name__} is no ImageClassifier, and takes no pretrained weights")
+    return model
+
+
+def _read(architecture: Architecture, weights: str | Path) -> dict[str, Tensor]:
+    """The tensors of a file, or of torchvision's weights of this name where they fit the architecture."""
+    if not isinstance(weights, str | Path):  # other libraries take True for a default of theirs
+        raise WeightsError(f"weights = {show(weights)}: {_WEIGHTS_RULE}")
+    if Path(weights).suffix in _SUFFIXES:
+        return read_weights(Path(weights))
+    return _torchvision_weights(architecture, str(weights))
+
+
+def _check_fit(model: ImageClassifier, state: Mapping[str, Tensor], source: str) -> None:
+    """Refuses weights that are not those of this network; numbers are not looked at."""
     own = model.state_dict()
-    classifier = {key for key in own if key.startswith(f"{model.classifier_name}.")}
-    if any(key in state and state[key].shape != own[key].shape for key in classifier):
-        state = {key: own[key] if key in classifier else value for key, value in state.items()}
-    # Files older than this counter lack it, and nothing but a cumulative average reads it.
-    state = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")} | state
+    needed = own.keys() - _kept(model, state)
     wrong = [
-        *(f"{key} is missing" for key in own.keys() - state.keys()),
-        *(f"{key} is unknown" for key in state.keys() - own.keys()),
+        *(f"{name} is missing" for name in needed - state.keys()),
+        *(f"{name} is unknown" for name in state.keys() - own.keys()),
         *(
-            f"{key} is {_shape(value)} and must be {_shape(own[key])}"
-            for key, value in state.items()
-            if key in own and value.shape != own[key].shape
+            f"{name} is {_shape(state[name])} and must be {_shape(own[name])}"
+            for name in needed & state.keys()
+            if state[name].shape != own[name].shape
         ),
     ]
     if wrong:
-        shown = "; ".join(sorted(wrong)[:3])
         raise WeightsError(
-            f"{source} doesn't fit this {model.architecture.family}: {shown}", hint=f"{len(wrong)} differ"
+            f"{source} doesn't fit this {model.architecture.family}: {'; '.join(sorted(wrong)[:3])}",
+            hint=f"take weights of this very network, its classes apart; tensors that differ: {len(wrong)}",
         )
-    model.load_state_dict(state)
+
+
+def _fill(model: ImageClassifier, state: Mapping[str, Tensor]) -> None:
+    own, kept = model.state_dict(), _kept(model, state)
+    model.load_state_dict({name: own[name] if name in kept else state[name] for name in own})
+
+
+def _kept(model: ImageClassifier, state: Mapping[str, Tensor]) -> set[str]:
+    """Tensors that stay the network's own: a classifier of another width, and counters that old files lack."""
+    own = model.state_dict()
+    classifier = {name for name in own if name.startswith(f"{model.classifier_name}.")}
+    is_other = any(name in state and state[name].shape != own[name].shape for name in classifier)
+    # Nothing but a cumulative average reads the counters of batch norms.
+    counters = {name for name in own.keys() - state.keys() if name.endswith("num_batches_tracked")}
+    return counters | classifier if is_other else counters
 
 
 def _torchvision_weights(architecture: Architecture, name: str) -> dict[str, Tensor]:
@@ -115,7 +146,10 @@ def _torchvision_weights(architecture: Architecture, name: str) -> dict[str, Ten
     model_name = _torchvision_name(architecture, set(list_models()), name)
     choices = get_model_weights(model_name)
     if name not in choices.__members__:
-        raise WeightsError(f"{model_name} has no weights {name!r}", hint=did_you_mean(name, choices.__members__))
+        near = did_you_mean(name, choices.__members__)
+        raise WeightsError(
+            f"{model_name} has no weights {name!r}", hint=f"a .safetensors or .pth file will do, too; {near}"
+        )
     return _renamed(_fetched(choices[name].url))
 
 
@@ -125,19 +159,21 @@ def _torchvision_name(architecture: Architecture, known: set[str], weights: str)
     if not presets:
         raise WeightsError(f"torchvision has no weights for {architecture.family}", hint="give a file")
     for name, preset in presets.items():
-        if _body(preset) == _body(architecture):
+        if _with_its_weightless_fields(architecture, preset).architecture_id == preset.architecture_id:
             return name
     nearest = min(presets, key=lambda name: len(_differences(architecture, presets[name])))
+    differences = _differences(architecture, presets[nearest])
+    more = f" and {len(differences) - 2} more" if len(differences) > 2 else ""
     raise WeightsError(
-        f"{weights} fits no network with {'; '.join(_differences(architecture, presets[nearest]))}",
+        f"{weights} fits no network with {'; '.join(differences[:2])}{more}",
         hint=f"take {nearest} as it is, or train from the start",
     )
 
 
-def _body(architecture: Architecture) -> list[tuple[str, tuple[int, int, int], int, int]]:
-    """All layers but the classifier, as far as weights and what they do depend on them."""
-    layers = architecture.layers(_PUBLISHED_IMAGE_SIZE)[:-1]
-    return [(layer.name, layer.output_shape, layer.kernel_size, layer.num_parameters) for layer in layers]
+def _with_its_weightless_fields(architecture: Architecture, preset: Architecture) -> Architecture:
+    """The architecture with the preset's value of every field that no tensor but the classifier depends on."""
+    names = _WITHOUT_WEIGHTS.intersection(field.name for field in fields(preset))
+    return architecture.replace(**{name: getattr(preset, name) for name in names})
 
 
 def _differences(architecture: Architecture, preset: Architecture) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import warnings
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,27 +16,35 @@ from search_spaces.errors import ArchitectureError, did_you_mean
 from search_spaces.family import Family
 from search_spaces.mobilenet.family import MobileNetFamily
 from search_spaces.resnet.family import ResNetFamily
+from search_spaces.rules import show
 from search_spaces.space import Point
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from search_spaces.cost_columns import CostColumns
+
 ENTRY_POINT_GROUP = "archfront.families"
 ARCHITECTURE_FILE = "architecture.json"
 MAX_PARAMETERS = 2_000_000_000
+
+_OWN_FAMILY_HINT = f"an installed entry point of {ENTRY_POINT_GROUP} makes your own known to all processes of a study"
 
 _families: dict[str, Family] = {family.name: family for family in (DenseNetFamily(), ResNetFamily(), MobileNetFamily())}
 
 
 def register_family(family: Family) -> None:
-    """Makes a family of one's own known in this process.
+    """Makes a family of one's own known in this process, and in no other.
+
+    That is enough to build, describe and sample. A study trains and measures in processes of its own, which know
+    built-in families and those that an installed entry point names.
 
     Raises:
         ArchitectureError: another family has its name, or one of its presets' names.
     """
     if _families.get(family.name, family) is not family:
         raise ArchitectureError(f"there is a family {family.name!r} already", hint="give yours another name")
-    taken = sorted(set(family.presets) & set(list_models())) if family.name not in _families else []
+    taken = sorted(set(family.presets) & set(_presets())) if family.name not in _families else []
     if taken:
         raise ArchitectureError(f"family {family.name!r}: there is a model {taken[0]!r} already", hint="rename it")
     _families[family.name] = family
@@ -42,7 +52,7 @@ def register_family(family: Family) -> None:
 
 def list_families() -> list[str]:
     """Names of the families, those of installed entry points too."""
-    return [*_families, *(point.name for point in _entry_points() if point.name not in _families)]
+    return list(dict.fromkeys([*_families, *(point.name for point in _entry_points())]))
 
 
 def get_family(name: str) -> Family:
@@ -52,18 +62,24 @@ def get_family(name: str) -> Family:
         ArchitectureError: there is none.
     """
     if name not in _families:
-        for point in _entry_points():
-            if point.name == name:
-                register_family(_loaded(point))
-                break
-    if name not in _families:
-        raise ArchitectureError(f"unknown family {name!r}. Available: {', '.join(list_families())}")
+        point = next((point for point in _entry_points() if point.name == name), None)
+        if point is None:
+            hint = f"{did_you_mean(name, list_families())}; {_OWN_FAMILY_HINT}"
+            raise ArchitectureError(f"unknown family {name!r}", hint=hint)
+        register_family(_loaded(point))
     return _families[name]
 
 
+def usable_families() -> list[Family]:
+    """All families, those of installed entry points loaded; one that can't be is left out with a warning."""
+    for refusal in _load_installed():
+        warnings.warn(str(refusal), stacklevel=2)
+    return list(_families.values())
+
+
 def list_models() -> list[str]:
-    """Names of all presets."""
-    return [name for family in _families.values() for name in family.presets]
+    """Names of all presets, those of installed families too."""
+    return [name for family in usable_families() for name in family.presets]
 
 
 def get_architecture(name: str, **overrides: Any) -> Architecture:
@@ -72,13 +88,18 @@ def get_architecture(name: str, **overrides: Any) -> Architecture:
     Raises:
         ArchitectureError: there is no such preset, or a field is unknown or outside its rule.
     """
-    if name not in list_models():
-        for family in list_families():
-            get_family(family)  # a model of an entry point's family, which is loaded by this
-    for loaded in _families.values():
-        if name in loaded.presets:
-            return loaded.presets[name].replace(**overrides)
-    raise ArchitectureError(f"unknown model {name!r}", hint=did_you_mean(name, list_models()))
+    if not name or not isinstance(name, str):
+        raise ArchitectureError(
+            f"network = {show(name)}: must be the name of a preset",
+            hint='such as "densenet121"; create_model takes a path or an Architecture as well',
+        )
+    refusals = [] if name in _presets() else _load_installed()
+    presets = _presets()
+    if name not in presets:
+        # It may be a preset of a family that can't be loaded.
+        hints = (did_you_mean(name[:100], presets), *map(str, refusals))
+        raise ArchitectureError(f"unknown model {name[:100]!r}", hint="; ".join(hints))
+    return presets[name].replace(**overrides)
 
 
 def find_architecture(source: str | Path | Architecture, **overrides: Any) -> Architecture:
@@ -89,7 +110,7 @@ def find_architecture(source: str | Path | Architecture, **overrides: Any) -> Ar
     """
     if isinstance(source, Architecture):
         return source.replace(**overrides)
-    if isinstance(source, Path) or source.endswith(".json") or Path(source).is_dir():
+    if isinstance(source, Path) or (isinstance(source, str) and (source.endswith(".json") or _is_folder(source))):
         return load_architecture(source).replace(**overrides)
     return get_architecture(source, **overrides)
 
@@ -102,6 +123,20 @@ def architecture(point: Point, task: Task) -> Architecture:
         GeometryError: the task's image is too small for it.
     """
     return get_family(point.family).architecture(point.values, task)
+
+
+def costs(points: Sequence[Point], task: Task) -> CostColumns:
+    """The exact costs of points of any families, each in its row."""
+    from search_spaces.cost_columns import merged  # describing a network needs no numpy
+
+    positions: dict[str, list[int]] = {}
+    for position, point in enumerate(points):
+        positions.setdefault(point.family, []).append(position)
+    parts = (
+        (found, get_family(family).costs([points[position].values for position in found], task))
+        for family, found in positions.items()
+    )
+    return merged(parts, len(points))
 
 
 def architecture_from_dict(fields: Mapping[str, Any]) -> Architecture:
@@ -131,7 +166,7 @@ def load_architecture(path: str | Path) -> Architecture:
         ArchitectureError: there is no such file, or it holds no architecture.
     """
     file = Path(path)
-    file = file / ARCHITECTURE_FILE if file.is_dir() else file
+    file = file / ARCHITECTURE_FILE if _is_folder(file) else file
     try:
         fields = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -162,12 +197,33 @@ def build_model(architecture: Architecture) -> nn.Module:
 def create_model(source: str | Path | Architecture, **overrides: Any) -> nn.Module:
     """A network by the name of a preset, from an architecture or from its file, with some fields changed.
 
-    ``create_model("densenet121", num_classes=10, in_channels=1)``
+    ``create_model("densenet121", num_classes=10, in_channels=1)``. Its weights are fresh; ``create_pretrained`` gives
+    a network with trained ones.
 
     Raises:
         ArchitectureError: the source is unknown, or a field is unknown or outside its rule.
     """
     return build_model(find_architecture(source, **overrides))
+
+
+def _is_folder(path: str | Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a name is too long for a file
+
+
+def _presets() -> dict[str, Architecture]:
+    """The presets of the families that are loaded."""
+    return {name: preset for family in _families.values() for name, preset in family.presets.items()}
+
+
+def _load_installed() -> list[ArchitectureError]:
+    """Loads the families of all entry points; returns what is wrong with those that can't be."""
+    refusals = []
+    for point in _entry_points():
+        try:
+            get_family(point.name)
+        except ArchitectureError as error:
+            refusals.append(error)
+    return refusals
 
 
 def _entry_points() -> metadata.EntryPoints:

@@ -7,9 +7,12 @@ import math
 import numbers
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from search_spaces.errors import ArchitectureError, did_you_mean
+from search_spaces.many import Many, number_type
+
+_T = TypeVar("_T")
 
 
 class Rule(ABC):
@@ -26,9 +29,15 @@ class Rule(ABC):
     @abstractmethod
     def __str__(self) -> str: ...
 
-    def refuse(self, name: str, value: object, *, hint: str = "") -> ArchitectureError:
-        """The error for a value outside this rule."""
-        return ArchitectureError(f"{name} = {show(value)}: {self}", hint=hint)
+    @property
+    @abstractmethod
+    def example(self) -> object:
+        """A value that is accepted, for the hint of a refusal."""
+
+    def refuse(self, name: str, value: object, *, rule: str = "", hint: str = "") -> ArchitectureError:
+        """The error for a value outside this rule, or outside a part of it."""
+        example = f"write it like {show(self.example)}"
+        return ArchitectureError(f"{name} = {show(value)}: {rule or self}", hint=hint or example)
 
 
 @dataclass(frozen=True)
@@ -40,13 +49,17 @@ class WholeNumber(Rule):
 
     def accept(self, name: str, value: object) -> int:
         if not is_whole(value):
-            raise ArchitectureError(f"{name} = {show(value)}: must be a whole number")
+            raise self.refuse(name, value, rule="must be a whole number")
         if not self.low <= value <= self.high:
-            raise self.refuse(name, value)
-        return int(value)
+            raise self.refuse(name, value, hint=_nearest(value, self.low, self.high))
+        return _int(value)
 
     def __str__(self) -> str:
         return f"must be at least {self.low} and at most {self.high:,}"
+
+    @property
+    def example(self) -> int:
+        return min(max(2, self.low), self.high)
 
 
 @dataclass(frozen=True)
@@ -58,11 +71,11 @@ class Number(Rule):
     open_low: bool = False
     open_high: bool = False
 
-    def accept(self, name: str, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise ArchitectureError(f"{name} = {show(value)}: must be a number")
-        number = float(value)
-        if not math.isfinite(number) or not self._contains(number):
+    def accept(self, name: str, value: object) -> Any:
+        if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real, Many)):
+            raise self.refuse(name, value, rule="must be a number")
+        number: Any = float(value) if isinstance(value, (int, float, numbers.Real)) else value
+        if not -math.inf < number < math.inf or not self._contains(number):
             raise self.refuse(name, value)
         return number
 
@@ -75,6 +88,10 @@ class Number(Rule):
         left, right = "(["[not self.open_low], ")]"[not self.open_high]
         return f"must be in {left}{self.low:g}, {self.high:g}{right}"
 
+    @property
+    def example(self) -> float:
+        return (self.low + self.high) / 2
+
 
 @dataclass(frozen=True)
 class OneOf(Rule):
@@ -83,8 +100,9 @@ class OneOf(Rule):
     choices: tuple[str | int, ...]
 
     def accept(self, name: str, value: object) -> str | int:
+        kind = number_type(value)
         for choice in self.choices:
-            if type(value) is type(choice) and value == choice:
+            if kind is type(choice) and value == choice:
                 return choice
         raise self.refuse(name, value, hint=self._hint(value))
 
@@ -95,6 +113,10 @@ class OneOf(Rule):
 
     def __str__(self) -> str:
         return f"must be one of {', '.join(show(choice) for choice in self.choices)}"
+
+    @property
+    def example(self) -> str | int:
+        return self.choices[0]
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,10 @@ class Flag(Rule):
     def __str__(self) -> str:
         return "must be true or false"
 
+    @property
+    def example(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class WholeNumbers(Rule):
@@ -122,19 +148,21 @@ class WholeNumbers(Rule):
 
     def accept(self, name: str, value: object) -> tuple[int, ...]:
         if not isinstance(value, list | tuple) or not 1 <= len(value) <= self.max_count:
-            raise self.refuse(name, value, hint=self._example())
+            raise self.refuse(name, value)
         for position, item in enumerate(value, start=1):
             if not is_whole(item):
-                raise self.refuse(name, value, hint=self._example())
+                raise self.refuse(name, value)
             if not self.low <= item <= self.high:
-                raise self.refuse(name, value, hint=f"{self.each} {position} has {item:,} {self.of}")
-        return tuple(int(item) for item in value)
-
-    def _example(self) -> str:
-        return f"write it like [{max(2, self.low)}, {max(4, self.low)}]"
+                way_out = _nearest(item, self.low, self.high)
+                raise self.refuse(name, value, hint=f"{self.each} {position} has {item:,} {self.of}: {way_out}")
+        return tuple(_int(item) for item in value)
 
     def __str__(self) -> str:
         return f"needs 1 to {self.max_count} {self.each}s of {self.low} to {self.high:,} {self.of}"
+
+    @property
+    def example(self) -> list[int]:
+        return [min(max(one, self.low), self.high) for one in (2, 4)][: self.max_count]
 
 
 @dataclass(frozen=True)
@@ -148,16 +176,47 @@ class OneOrEach(Rule):
         if not isinstance(value, list | tuple):
             return self.rule.accept(name, value)
         if not 1 <= len(value) <= self.max_count:
-            raise ArchitectureError(f"{name} = {show(value)}: needs 1 to {self.max_count} values, or one for all")
+            raise self.refuse(name, value, rule=f"needs 1 to {self.max_count} values, or one for all")
         return tuple(self.rule.accept(f"{name}[{index}]", item) for index, item in enumerate(value))
 
     def __str__(self) -> str:
         return str(self.rule)
 
+    @property
+    def example(self) -> object:
+        return self.rule.example
+
+
+def check_count(name: str, value: object, count: int, *, of: str) -> None:
+    """Holds a list to one value for each stage or block; one value for all fits any number.
+
+    Raises:
+        ArchitectureError: there are more or fewer.
+    """
+    if isinstance(value, tuple) and len(value) != count:
+        raise ArchitectureError(
+            f"{name} has {len(value)} values, and there are {count} {of}", hint=f"give one for each of the {of}"
+        )
+
+
+def one_of(value: _T | tuple[_T, ...], index: int) -> _T:
+    """The value of one stage or block, where there may be one for all."""
+    return value[index] if isinstance(value, tuple) else value
+
 
 def is_whole(value: object) -> TypeGuard[int]:
     """Whether a value is an integer and not a truth value."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if isinstance(value, int):
+        return not isinstance(value, bool)
+    return issubclass(number_type(value), numbers.Integral)
+
+
+def _nearest(value: int, low: int, high: int) -> str:
+    return f"give at least {low}" if value < low else f"give at most {high:,}"
+
+
+def _int(value: int) -> int:
+    return value if type(value) is int or isinstance(value, Many) else int(value)
 
 
 def show(value: object) -> str:

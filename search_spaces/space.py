@@ -55,6 +55,15 @@ class FamilySpace:
                 values[parameter.name] = choose(f"{self.family}.{parameter.name}", parameter)
         return values
 
+    def points(self) -> Iterator[Point]:
+        """Every point, in the order of the axes.
+
+        Raises:
+            ArchitectureError: an axis is continuous.
+        """
+        for values in _combinations(self.parameters, dict(self.fixed)):
+            yield Point(family=self.family, values=values)
+
     @property
     def num_points(self) -> float:
         """How many points there are; infinite where an axis is continuous."""
@@ -83,6 +92,15 @@ class SearchSpace:
     def sample(self, rng: random.Random) -> Point:
         """A point drawn uniformly: the family first, then each axis on its own."""
         return self.resolve(lambda _name, parameter: draw(parameter, rng))
+
+    def points(self) -> Iterator[Point]:
+        """Every point, family by family.
+
+        Raises:
+            ArchitectureError: an axis is continuous.
+        """
+        for space in self.families:
+            yield from space.points()
 
     @property
     def num_points(self) -> float:
@@ -131,6 +149,18 @@ def grid(parameter: Parameter) -> Iterator[Value]:
 def _step_value(parameter: FloatParameter, index: int) -> float:
     """A multiple of the step, written as a person would: 0.3 and not 0.30000000000000004, which may lie outside."""
     return min(parameter.high, round(parameter.low + index * (parameter.step or 0.0), 12))
+
+
+def _combinations(parameters: tuple[Parameter, ...], values: dict[str, Value]) -> Iterator[dict[str, Value]]:
+    if not parameters:
+        yield values
+        return
+    head, tail = parameters[0], parameters[1:]
+    if not is_active(head, values):
+        yield from _combinations(tail, values)
+        return
+    for value in grid(head):
+        yield from _combinations(tail, {**values, head.name: value})
 
 
 def _count(parameters: tuple[Parameter, ...], values: dict[str, Value]) -> float:

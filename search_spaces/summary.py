@@ -54,6 +54,7 @@ def summarize(architecture: Architecture, *, image_size: int, batch_size: int = 
     """The figures of a network for square images of one size.
 
     Raises:
+        ArchitectureError: ``image_size`` is no whole number of pixels.
         GeometryError: the image shrinks below one pixel.
     """
     layers = architecture.layers(image_size)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.config.identity import config_hash, frozen_settings
 from orchestrator.config.loading import load
@@ -18,9 +21,10 @@ from orchestrator.store.messages import Message, MessageKind, WorkerResult
 from orchestrator.store.opening import create, take
 from orchestrator.store.rows import Attempt
 from orchestrator.store.store import StudyStore
-from orchestrator.suggest.proposals import Proposals
-from orchestrator.suggest.sampler import OptunaSampler
+from orchestrator.suggest.wiring import proposals_of
 from search_spaces.architecture import Architecture
+from search_spaces.cost_columns import CostColumns
+from search_spaces.space import Point
 
 STUDY = """
 [study]
@@ -55,6 +59,11 @@ def predict_latency_ms(architecture: Architecture) -> float:
     return 0.05 + architecture.macs(8) * 1e-7 + 0.01 * len(architecture.layers(8))
 
 
+def predict_latencies(points: Sequence[Point], columns: CostColumns) -> NDArray[np.float64]:
+    """The same of many points."""
+    return np.asarray(0.05 + columns.macs_N * 1e-7 + 0.01 * columns.num_layers_N)
+
+
 def accuracy_at(store: StudyStore, trial: int, epoch: int, *, epochs: int = 8) -> float:
     """Larger networks are better, each with a residual of its own, approached exponentially."""
     record = store.records[trial]
@@ -69,18 +78,8 @@ class Simulation:
     def __init__(self, root: Path, config: SearchConfig, *, store: StudyStore | None = None) -> None:
         self.config = config
         self.store = store or open_store(root, config)
-        self.sampler = OptunaSampler(
-            space=config.space, objectives=config.objectives, seed=config.study.seed, name=config.study.sampler
-        )
-        self.proposals = Proposals(
-            store=self.store,
-            sampler=self.sampler,
-            space=config.space,
-            task=config.task,
-            constraints=config.constraints,
-            predict_latency_ms=predict_latency_ms,
-            num_trials=config.budget.trials,
-            seed=config.study.seed,
+        self.proposals = proposals_of(
+            self.store, config, predict_latency_ms=predict_latency_ms, latencies=predict_latencies
         )
         self.referee = Referee(self.store, decide=rung_judge(self.store, config), max_attempts=3, on_end=lambda: None)
 

@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from orchestrator.cli import choosing, describing, files, searching
+from orchestrator.cli import choosing, describing, explaining, files, replaying, searching, simulating
 from orchestrator.cli.printing import print_error
 from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError
 from search_spaces.errors import ArchitectureError
@@ -28,10 +28,15 @@ app.command(name="validate", epilog="Example: archfront validate study.toml")(fi
 app.command(name="init", epilog="Example: archfront init study.toml")(files.init)
 app.command(name="schema", epilog="Example: archfront schema > study.schema.json")(files.schema)
 app.command(name="describe", epilog="Example: archfront describe densenet121 --image-size 224")(describing.describe)
+app.command(name="simulate", epilog="Example: archfront simulate study.toml --table results.parquet --workers 16")(
+    simulating.simulate
+)
+app.command(name="replay", epilog="Example: archfront replay runs/digits")(replaying.replay)
 app.command(name="front", epilog="Example: archfront front runs/digits")(choosing.front)
 app.command(name="best", epilog='Example: archfront best runs/digits --max-params 100k --max-latency "2 ms"')(
     choosing.best
 )
+app.command(name="why", epilog="Example: archfront why runs/digits 17")(explaining.why)
 app.command(name="report", epilog="Example: archfront report runs/digits")(choosing.report)
 app.command(name="export", epilog="Example: archfront export runs/digits --to exported --onnx")(choosing.export)
 

@@ -11,6 +11,7 @@ import typer
 from orchestrator import studies
 from orchestrator.cli.printing import console, print_json, print_warnings
 from orchestrator.config.loading import Loaded, load
+from orchestrator.config.settings import Budget
 from orchestrator.data.catalog import inspect
 from orchestrator.errors import BadInputError
 
@@ -50,6 +51,19 @@ def plan(
     for name, values in (("parameters", costs.num_parameters), ("MACs", costs.macs)):
         screen.print(f"  {name:<11} {values[0]:>12,.0f} least {values[1]:>14,.0f} median {values[2]:>14,.0f} most")
     screen.print(f"  trials      {config.budget.trials} of at most {config.recipe.epochs} epochs; {layout}")
+    ends = _other_ends(config.budget)
+    if ends:
+        screen.print(f"  ends        earlier after {' or '.join(ends)}")
+
+
+def _other_ends(budget: Budget) -> list[str]:
+    """What may end the search before its trials are spent."""
+    texts = {
+        budget.wall_time: bool(budget.wall_time),
+        f"{budget.gpu_hours:g} GPU-hours": budget.gpu_hours > 0,
+        f"{budget.patience:,} trials that gain nothing": budget.patience > 0,
+    }
+    return [text for text, is_given in texts.items() if is_given]
 
 
 def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("study.toml")) -> None:

@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.config.credentials import check_uri
+from orchestrator.config.durations import parse_duration_s
 from orchestrator.config.problems import Problems
-from orchestrator.config.settings import DataSettings, EngineName, OptimizerName, Recipe, Resources, StudySettings
+from orchestrator.config.settings import (
+    Budget,
+    DataSettings,
+    EngineName,
+    OptimizerName,
+    Recipe,
+    Resources,
+    StudySettings,
+)
 from orchestrator.config.tables import Tables
 from search_spaces.architecture import Task
 
@@ -36,6 +45,8 @@ def check_settings(tables: Tables, given: Mapping[str, Any], problems: Problems)
     _check_path(tables.data, problems)
     _check_schedule(tables.recipe, problems)
     _check_workers(tables.resources, tables.recipe, problems)
+    _check_wall_time(tables.budget, problems)
+    _check_reproducible(tables, problems)
     _check_tracking(tables, problems)
     _warn_of_no_effect(tables, given, problems)
 
@@ -113,6 +124,27 @@ def _check_workers(resources: Resources, recipe: Recipe, problems: Problems) -> 
         )
 
 
+def _check_wall_time(budget: Budget, problems: Problems) -> None:
+    if not budget.wall_time:
+        return
+    try:
+        parse_duration_s(budget.wall_time)
+    except ValueError as error:
+        problems.add(("budget", "wall_time"), str(error), value=budget.wall_time, hint="units: s, min, h, d")
+
+
+def _check_reproducible(tables: Tables, problems: Problems) -> None:
+    concurrency = ("resources", "max_concurrent_trials")
+    if tables.study.reproducible and not tables.resources.max_concurrent_trials and problems.is_clean(concurrency):
+        rule = "must be given, because study.reproducible = true and suggestions wait for so many trials, twice"
+        problems.add(concurrency, rule, value=0, hint="give as many as run at once on the machines you have in mind")
+    for name in ("wall_time", "gpu_hours"):
+        value = getattr(tables.budget, name)
+        if tables.study.reproducible and value and problems.is_clean(("study", "reproducible"), ("budget", name)):
+            rule = "ends a study by the speed of its machines, and study.reproducible = true"
+            problems.add(("budget", name), rule, value=value, hint="limit budget.trials")
+
+
 def _check_tracking(tables: Tables, problems: Problems) -> None:
     uri, path = tables.tracking.uri, ("tracking", "uri")
     if not tables.tracking.experiment and problems.is_clean(("tracking", "experiment")):
@@ -140,5 +172,9 @@ def _warn_of_no_effect(tables: Tables, given: Mapping[str, Any], problems: Probl
             problems.warn(("recipe", "flip"), "a mirrored digit is no digit", value=True)
     if tables.recipe.optimizer is not OptimizerName.SGD and is_given("recipe", "momentum"):
         problems.warn(("recipe", "momentum"), f"has no effect on {tables.recipe.optimizer}")
+    if tables.budget.gpu_hours and not tables.resources.gpus_per_worker:
+        hint = "resources.gpus_per_worker gives trials a GPU"
+        rule = "has no effect, because no trial has a GPU"
+        problems.warn(("budget", "gpu_hours"), rule, value=tables.budget.gpu_hours, hint=hint)
     if not tables.tracking.enabled and (is_given("tracking", "uri") or is_given("tracking", "experiment")):
         problems.warn(("tracking", "enabled"), "nothing is tracked, so the other settings have no effect", value=False)

@@ -45,8 +45,17 @@ def frozen_settings(config: SearchConfig) -> dict[str, Any]:
         "constraints": [{"name": one.name, "bound": one.bound} for one in config.constraints],
         "recipe": _fields(config.recipe),
         "latency": _fields(config.latency),
-        "resources": {"workers_per_trial": config.resources.workers_per_trial},
+        "resources": _frozen_resources(config),
     }
+
+
+def _frozen_resources(config: SearchConfig) -> dict[str, Any]:
+    """What trials run on, as far as results depend on it: with a lag, suggestions depend on the concurrency, too."""
+    frozen: dict[str, Any] = {"workers_per_trial": config.resources.workers_per_trial}
+    if config.study.reproducible:
+        frozen["max_concurrent_trials"] = config.resources.max_concurrent_trials
+        frozen["cpus_per_worker"] = config.resources.cpus_per_worker
+    return frozen
 
 
 def config_hash(frozen: Mapping[str, Any]) -> str:
@@ -85,7 +94,7 @@ def from_frozen(
     if version != SCHEMA_VERSION:
         raise StudyError(f"schema_version = {version} of the study's settings: this archfront reads {SCHEMA_VERSION}")
     try:
-        workers_per_trial = int(frozen["resources"]["workers_per_trial"])
+        frozen_resources: dict[str, Any] = {name: int(value) for name, value in frozen["resources"].items()}
         return SearchConfig(
             study=_settings(StudySettings, {**frozen["study"], "name": name}),
             data=_settings(DataSettings, frozen["data"]),
@@ -96,7 +105,7 @@ def from_frozen(
             recipe=_settings(Recipe, frozen["recipe"]),
             latency=_settings(LatencySettings, frozen["latency"]),
             budget=budget or Budget(),
-            resources=dataclasses.replace(resources or Resources(), workers_per_trial=workers_per_trial),
+            resources=dataclasses.replace(resources or Resources(), **frozen_resources),
             tracking=tracking or Tracking(),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -113,7 +122,8 @@ def _settings(settings: type[Any], fields: Mapping[str, Any]) -> Any:
     enums = {
         field.name: type(field.default) for field in dataclasses.fields(settings) if isinstance(field.default, Enum)
     }
-    return settings(**{name: enums[name](value) if name in enums else value for name, value in fields.items()})
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return settings(**{name: enums[name](value) if name in enums else value for name, value in values.items()})
 
 
 def _objective(fields: Mapping[str, Any]) -> Objective:

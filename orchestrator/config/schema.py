@@ -8,12 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.config import durations
 from orchestrator.config.consistency import MAX_NAME_LENGTH
 from orchestrator.config.goals import DEFAULT_OBJECTIVES
 from orchestrator.config.space_schema import family_schema
 from orchestrator.config.tables import SETTINGS, field_adapters
 from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, Direction
-from search_spaces.registry import get_family, list_families
+from search_spaces.registry import usable_families
 
 # The newest draft that TOML editors (taplo, Even Better TOML) read.
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -26,9 +27,10 @@ def json_schema() -> dict[str, Any]:
     """The schema of a whole study file."""
     tables = {name: _settings_schema(name) for name in SETTINGS}
     tables["study"]["properties"]["name"]["pattern"] = rf"^(?!\.\.?$)[A-Za-z0-9._-]{{1,{MAX_NAME_LENGTH}}}$"
+    tables["budget"]["properties"]["wall_time"]["pattern"] = f"^({durations.PATTERN})?$"
     tables["space"] = _table(
         "The families that are searched; all of them, with default spaces, where none is named.",
-        {name: family_schema(get_family(name)) for name in list_families()},
+        {family.name: family_schema(family) for family in usable_families()},
     )
     tables["objectives"] = _table("What is optimised.", {one.value: _objectives_schema(one) for one in Direction})
     tables["constraints"] = _table(

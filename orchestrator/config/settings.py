@@ -5,12 +5,14 @@ Rules that concern one value stand in its annotation; rules between values are c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from orchestrator.config.durations import parse_duration_s
 from orchestrator.objectives import Constraint, Objective
 from search_spaces.architecture import Task
 from search_spaces.space import SearchSpace
@@ -27,7 +29,10 @@ Count = Annotated[int, Ge(1)]
 class SamplerName(StrEnum):
     """Who proposes the next architecture."""
 
+    KNOWN_COST = "known-cost"
     TPE = "tpe"
+    NSGA2 = "nsga2"
+    GP = "gp"
     RANDOM = "random"
 
 
@@ -35,6 +40,7 @@ class SchedulerName(StrEnum):
     """Who decides which trials go on at a rung."""
 
     FRONT = "front"
+    ASHA = "asha"
     NONE = "none"
 
 
@@ -60,12 +66,21 @@ class Runtime(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudySettings:
-    """``[study]``"""
+    """``[study]``
+
+    Attributes:
+        reproducible: whatever order trials end in, suggestions, rung decisions and the front of the search are the
+            same. Costs a share of the workers' time: suggestion k waits for trial k - 2 * max_concurrent_trials.
+        warm_start: directories of other studies, whose results are taken where recipe, data and seed are the same,
+            and inform the sampler where they are not.
+    """
 
     name: str = ""
     seed: Annotated[int, Ge(0), Le(MAX_SEED)] = 0
-    sampler: SamplerName = SamplerName.TPE
+    sampler: SamplerName = SamplerName.KNOWN_COST
     scheduler: SchedulerName = SchedulerName.FRONT
+    reproducible: bool = False
+    warm_start: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,15 +140,26 @@ class LatencySettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """``[budget]``
+    """``[budget]``: what ends a search, whichever comes first; trials that run then go on to their end.
 
     Attributes:
         trials: architectures to train or to stop early; refused ones cost nothing.
+        wall_time: such as "90 min", of the study over all its sessions; empty means without a limit.
+        gpu_hours: that trials take on all GPUs of their workers together; 0 means without a limit.
+        patience: ended trials in a row over which the front's hypervolume grows by at most 0.1 %; 0 means any number.
         max_failed_share: the study ends when more than this share of its ended trials, ten at least, has failed.
     """
 
     trials: Annotated[int, Ge(1), Le(1_000_000)] = 24
+    wall_time: str = ""
+    gpu_hours: NotNegative = 0.0
+    patience: Annotated[int, Ge(0), Le(1_000_000)] = 0
     max_failed_share: Annotated[float, Gt(0.0), Le(1.0)] = 0.5
+
+    @property
+    def wall_time_s(self) -> float:
+        """Infinite without a limit."""
+        return parse_duration_s(self.wall_time) if self.wall_time else math.inf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,3 +210,12 @@ class SearchConfig:
     budget: Budget = field(default_factory=Budget)
     resources: Resources = field(default_factory=Resources)
     tracking: Tracking = field(default_factory=Tracking)
+
+    @property
+    def lag(self) -> int | None:
+        """Of a reproducible study: suggestion k and all decisions on trial k see the trials up to k - lag.
+
+        Twice the trials that run at once keep 83 % of their workers busy and more where durations differ by less than
+        their mean (simulated).
+        """
+        return 2 * self.resources.max_concurrent_trials if self.study.reproducible else None

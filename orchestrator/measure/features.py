@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orchestrator.config.settings import Runtime
+from search_spaces.columns import plain
+from search_spaces.cost_columns import CostColumns
 from search_spaces.costs import Layer
 
 _CONVOLUTIONS = ("conv", "depthwise_conv")
@@ -23,14 +28,24 @@ def latency_features(layers: Iterable[Layer], runtime: Runtime) -> Mapping[str, 
     sums: dict[str, float] = {}
     for layer in _executed(layers, runtime):
         kind = _kernel(layer)
-        _add(sums, f"calls_{kind}", 1.0)
+        _add(sums, f"calls_{kind}", 1.0 * layer.repeats)
         if layer.macs:
-            _add(sums, f"macs_{kind}", _computed_macs(layer, kind) / 1e6)
-            _add(sums, "weights", layer.num_parameters / 1e3)
+            _add(sums, f"macs_{kind}", _computed_macs(layer, kind) * layer.repeats / 1e6)
+            _add(sums, "weights", layer.num_parameters * layer.repeats / 1e3)
         else:
             channels, height, width = layer.output_shape
-            _add(sums, "moved", channels * height * width / 1e3)
+            _add(sums, "moved", channels * height * width * layer.repeats / 1e3)
     return sums
+
+
+def latency_feature_columns(columns: CostColumns, runtime: Runtime) -> Mapping[str, NDArray[np.float64]]:
+    """What ``latency_features`` gives for each of many networks, N; all are 0 where no network can be built."""
+    features: dict[str, NDArray[np.float64]] = {}
+    for group in columns.groups:
+        for name, value in latency_features(group.layers, runtime).items():
+            column_N = features.setdefault(name, np.zeros(len(columns)))
+            column_N[group.rows_G] = plain(value)
+    return features
 
 
 def _executed(layers: Iterable[Layer], runtime: Runtime) -> Iterable[Layer]:

@@ -10,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from orchestrator.config.settings import Runtime
-from orchestrator.measure.features import latency_features
+from orchestrator.measure.features import latency_feature_columns, latency_features
 from orchestrator.measure.least_squares import Vector, non_negative_least_squares
 from orchestrator.records import Latency, LatencyConditions
 from search_spaces.architecture import Architecture
+from search_spaces.cost_columns import CostColumns
 
 SCHEMA_VERSION = 1
 
@@ -41,6 +42,13 @@ class LatencyPredictor:
         """The latency under ``conditions``; what no measured network has is taken to cost nothing."""
         features = latency_features(architecture.layers(image_size), Runtime(self.conditions.runtime))
         return sum(self.constants.get(name, 0.0) * value for name, value in features.items())
+
+    def predict_columns_ms(self, columns: CostColumns) -> Vector:
+        """What ``predict_ms`` gives for each of many networks, N; not a number where none can be built."""
+        latency_ms_N = np.where(columns.is_possible_N, 0.0, np.nan)
+        for name, feature_N in latency_feature_columns(columns, Runtime(self.conditions.runtime)).items():
+            latency_ms_N += self.constants.get(name, 0.0) * feature_N
+        return latency_ms_N
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only."""

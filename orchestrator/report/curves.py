@@ -1,30 +1,18 @@
-"""Learning curves of all trials, and how the hypervolume grew over them."""
+"""Learning curves of all trials."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-import numpy as np
-
-from orchestrator import pareto
-from orchestrator.objectives import Direction
 from orchestrator.records import EpochReport, TrialRecord, TrialState
 from orchestrator.report import wording
 from orchestrator.report.axes import BOTTOM, LEFT, RIGHT, TOP, Axis, Scale, axis_over, chart, frame, polyline
 from orchestrator.report.markup import Html, joined, tag
 from orchestrator.report.view import StudyView, thinned
-from orchestrator.selector import LatencyBasis, figure
 
 MAX_CURVES = 300
 MAX_CURVE_POINTS = 6000
 """Points of all curves together; longer curves are drawn through every second, third, ... epoch."""
-
-MAX_STEPS = 150
-"""Of the hypervolume's growth."""
-
-_REFERENCE = 1.1
-"""Of the hypervolume: the worst COMPLETED value of each objective and a tenth of its range beyond."""
 
 
 def learning_curves(view: StudyView) -> Html:
@@ -51,52 +39,6 @@ def learning_curves(view: StudyView) -> Html:
     if len(drawn) < len(trained):
         sentences.append(f"{len(drawn):,} of {len(trained):,} trials are drawn: the front, and others evenly chosen.")
     return tag("figure", svg, tag("figcaption", " ".join(sentences)))
-
-
-def hypervolume_curve(view: StudyView) -> Html:
-    """The share of the objective space that the front so far dominates, trial by trial."""
-    volumes = hypervolumes(view)
-    if not volumes:
-        return tag("p", "The hypervolume begins with the first COMPLETED trial.", class_="empty")
-    last = max(len(view.snapshot.records) - 1, 1)
-    x_axis = Axis(low=0, high=last, start=LEFT, end=RIGHT, is_whole=True)
-    y_axis = Axis(low=0.0, high=1.1 * volumes[-1][1], start=BOTTOM, end=TOP)
-    steps = [f"H{x_axis.at(number):.1f}V{y_axis.at(volume):.1f}" for number, volume in volumes]
-    start = f"M{x_axis.at(volumes[0][0]):.1f},{BOTTOM}"
-    svg = chart(
-        "hypervolume",
-        frame(x_axis, y_axis, x_title="trial", y_title="hypervolume"),
-        tag("path", d=f"{start}{''.join(steps)}H{RIGHT}", class_="growth"),
-        title="Hypervolume over trials",
-        description=f"It grows from {_at(volumes[0])} to {_at(volumes[-1])}.",
-    )
-    caption = (
-        "Share of the box from the best to the worst COMPLETED values (and a tenth beyond) that the front dominates, "
-        "in the order of trial numbers; costs on a log scale, latency as predicted for all."
-    )
-    return tag("figure", svg, tag("figcaption", caption))
-
-
-def hypervolumes(view: StudyView) -> list[tuple[int, float]]:
-    """Trial number and the hypervolume of all trials up to it; of very many trials an even choice."""
-    completed = sorted(view.completed, key=lambda record: record.number)
-    if not completed:
-        return []
-    points = np.array([_point(view, record) for record in completed])
-    spread = np.ptp(points, axis=0)
-    scaled = (points - points.min(axis=0)) / np.where(spread > 0, spread, 1.0)
-    reference = np.full(points.shape[1], _REFERENCE)
-    ends = [*thinned(range(1, len(completed)), MAX_STEPS), len(completed)]
-    return [(completed[end - 1].number, pareto.hypervolume(scaled[:end], reference) / reference.prod()) for end in ends]
-
-
-def _at(step: tuple[int, float]) -> str:
-    return f"{step[1]:.3f} at trial {step[0]}"
-
-
-def _point(view: StudyView, record: TrialRecord) -> list[float]:
-    values = [(item.direction, figure(record, item.name, LatencyBasis.PREDICTED)) for item in view.snapshot.objectives]
-    return [-value if way is Direction.MAXIMIZE else math.log(max(value, 1e-9)) for way, value in values]
 
 
 def _curve_axes(drawn: list[TrialRecord]) -> tuple[Axis, Axis]:

@@ -30,16 +30,7 @@ def to_markdown(snapshot: StudySnapshot) -> str:
 
 
 def _row(view: StudyView, record: TrialRecord) -> str:
-    cells = (
-        str(record.number),
-        record.family,
-        view.architecture(record),
-        f"{record.num_parameters:,}",
-        wording.macs(record.macs),
-        wording.latency(record),
-        wording.accuracy(record.accuracy),
-        wording.accuracy(record.test_accuracy),
-    )
+    cells = (str(record.number), *view.front_cells(record))
     return _line([cell.translate(_ESCAPED) for cell in cells])
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from orchestrator.records import StudySnapshot, TrialRecord, TrialState
 from orchestrator.report import wording
-from orchestrator.report.curves import hypervolume_curve, learning_curves
+from orchestrator.report.curves import learning_curves
 from orchestrator.report.markup import Html, joined, tag
 from orchestrator.report.planes import planes
 from orchestrator.report.tables import budget_tables, front_table, trial_table
 from orchestrator.report.view import NUM_STYLES, StudyView, view_of
+from orchestrator.report.worth import growth_chart, growth_of, worth_section
 from orchestrator.selector import LatencyBasis
 
 # A browser that obeys it can't be made to load anything, whatever a name in the study contains.
@@ -50,7 +51,7 @@ def render(snapshot: StudySnapshot) -> str:
 def _sections(view: StudyView) -> Iterator[Html]:
     yield _headline(view)
     yield _section("front", "Pareto front", _filter(view), planes(view), front_table(view))
-    yield _section("training", "Search", tag("div", learning_curves(view), hypervolume_curve(view), class_="charts"))
+    yield _section("training", "Search", *_search(view))
     yield _section("families", "Families at equal budgets", budget_tables(view))
     yield _section("trials", "All trials", trial_table(view))
     yield _section("conditions", "Conditions and provenance", *_conditions(view))
@@ -113,6 +114,13 @@ def _tile(name: str, figure: str, remark: str) -> Html:
 
 def _section(identity: str, title: str, *content: Html) -> Html:
     return tag("section", tag("h2", title, id=identity), *content, aria_labelledby=identity)
+
+
+def _search(view: StudyView) -> Iterator[Html]:
+    growth = growth_of(view)
+    yield tag("div", learning_curves(view), growth_chart(growth), class_="charts")
+    if growth is not None:
+        yield worth_section(view, growth)
 
 
 def _filter(view: StudyView) -> Html:

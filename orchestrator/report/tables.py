@@ -44,7 +44,7 @@ def front_table(view: StudyView) -> Html:
     if not view.front:
         return tag("p", "The front is empty: no trial is COMPLETED inside the constraints.", class_="empty")
     caption = "Members of the Pareto front. Test accuracy was scored once and selected nothing."
-    return _table(caption, _FRONT_COLUMNS, [_front_row(view, record) for record in view.front], kind="front")
+    return table(caption, _FRONT_COLUMNS, [_front_row(view, record) for record in view.front], kind="front")
 
 
 def trial_table(view: StudyView) -> Html:
@@ -58,7 +58,7 @@ def trial_table(view: StudyView) -> Html:
     caption = (
         f"{whole}. Bold numbers are on the front; an accuracy in italics is that of a last epoch, not a final one."
     )
-    return _table(caption, _TRIAL_COLUMNS, [_trial_row(view, record) for record in shown], kind="trials")
+    return table(caption, _TRIAL_COLUMNS, [_trial_row(view, record) for record in shown], kind="trials")
 
 
 def budget_tables(view: StudyView) -> Html:
@@ -81,16 +81,7 @@ def budgets(values: Sequence[float]) -> list[float]:
 
 def _front_row(view: StudyView, record: TrialRecord) -> Html:
     style = view.style(record)
-    cells = (
-        record.family,
-        view.architecture(record),
-        f"{record.num_parameters:,}",
-        wording.macs(record.macs),
-        wording.latency(record),
-        wording.accuracy(record.accuracy),
-        wording.accuracy(record.test_accuracy),
-        view.roles.get(record.number, ""),
-    )
+    cells = (*view.front_cells(record), view.roles.get(record.number, ""))
     head = tag("th", _marker(style), str(record.number), scope="row")
     return tag("tr", head, *(tag("td", cell) for cell in cells), class_=f"f{style}", data_t=record.number)
 
@@ -112,7 +103,7 @@ def _trial_row(view: StudyView, record: TrialRecord) -> Html:
     return tag("tr", head, *(tag("td", cell) for cell in cells), class_=kind, id=f"t{record.number}")
 
 
-def _table(caption: str, columns: Sequence[str], rows: Sequence[Html], *, kind: str) -> Html:
+def table(caption: str, columns: Sequence[str], rows: Sequence[Html], *, kind: str) -> Html:
     table = tag(
         "table",
         tag("caption", caption),
@@ -135,7 +126,7 @@ def _budget_table(view: StudyView, name: str, title: str) -> Html:
     steps = budgets([view.value(record, name) for record in view.completed])
     rows = [_budget_row(view, name, bound) for bound in steps]
     caption = f"Best validation accuracy of each family by {title}; the best of each row is bold."
-    return _table(caption, ("at most", *view.families), rows, kind="budgets")
+    return table(caption, ("at most", *view.families), rows, kind="budgets")
 
 
 def _budget_row(view: StudyView, name: str, bound: float) -> Html:

@@ -57,6 +57,18 @@ class StudyView:
     def architecture(self, record: TrialRecord) -> str:
         return wording.architecture(record.architecture, self.shown_fields[record.family])
 
+    def front_cells(self, record: TrialRecord) -> tuple[str, ...]:
+        """Family, architecture, parameters, MACs, latency, validation and test accuracy, as a table shows them."""
+        return (
+            record.family,
+            self.architecture(record),
+            f"{record.num_parameters:,}",
+            wording.macs(record.macs),
+            wording.latency(record),
+            wording.accuracy(record.accuracy),
+            wording.accuracy(record.test_accuracy),
+        )
+
 
 def view_of(snapshot: StudySnapshot) -> StudyView:
     """Derives what a report shows."""

@@ -6,22 +6,24 @@ predicted from its accuracy at the rung by a line fitted on COMPLETED trials (th
 end), with Student's t as the prediction's error: the fewer and the more scattered those trials are, the more doubt a
 trial is given. That trials were stopped does not bias the line, because they were chosen by its input.
 
-A fixed share of survivors, as in successive halving, is not used: how many trials of a space can reach the front
-differs from space to space, and a rule by ranks stops trials that dominate all others.
+A fixed share of survivors, as in successive halving (``asha.py``), is not used here: how many trials of a space can
+reach the front differs from space to space.
+
+Suffix: N trials.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from orchestrator.objectives import LATENCY_MS, Direction, Objective
-from orchestrator.records import TrialRecord
+from orchestrator.schedule.progress import Peers, Progress, value_at
 
-MIN_CHANCE = 0.05
+MIN_CHANCE = 0.1
 """A trial with a smaller chance to join the front is stopped."""
 
 MIN_COMPLETED = 6
@@ -34,36 +36,22 @@ _ERROR_FLOOR = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """What the rule knows of a trial, in whatever state.
-
-    Attributes:
-        costs: the study's cost objectives, each to be minimised, in one order for all trials. Latency is predicted for
-            all of them: it is what a running trial has.
-        accuracy_at: validation accuracy by epoch.
-        final_accuracy: of a COMPLETED trial.
-    """
-
-    costs: tuple[float, ...]
-    accuracy_at: Mapping[int, float]
-    final_accuracy: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     """Whether a trial goes on, and why.
 
     Attributes:
-        chance: that it joins the front of the COMPLETED trials; 1 where nothing speaks against it.
+        reason: in words, with the figures that decided.
+        chance: that it joins the front of the COMPLETED trials; 1 where nothing speaks against it, None where the
+            scheduler predicts nothing.
         needed: the final accuracy it must exceed; None where every accuracy would do.
         predicted: its expected final accuracy; None where too few trials have COMPLETED.
     """
 
     go_on: bool
-    chance: float
-    needed: float | None
-    predicted: float | None
     reason: str
+    chance: float | None = None
+    needed: float | None = None
+    predicted: float | None = None
 
 
 def rungs(epochs: int, decay_share: float) -> tuple[int, ...]:
@@ -76,38 +64,26 @@ def rungs(epochs: int, decay_share: float) -> tuple[int, ...]:
     return tuple(sorted(epoch for epoch in candidates if epoch <= num_constant and epoch < epochs))
 
 
-def progress(record: TrialRecord, objectives: Sequence[Objective]) -> Progress:
-    """The part of a record that the rule looks at."""
-    costs = (objective.name for objective in objectives if objective.direction is Direction.MINIMIZE)
-    return Progress(
-        costs=tuple(record.predicted_latency_ms if name == LATENCY_MS else record.value(name) for name in costs),
-        accuracy_at={report.epoch: report.accuracy for report in record.reports if math.isfinite(report.accuracy)},
-        final_accuracy=record.accuracy,
-    )
-
-
-def decide(candidate: Progress, history: Iterable[Progress], *, rung: int) -> Decision:
+def decide(candidate: Progress, peers: Peers) -> Decision:
     """Whether a trial that has reached a rung goes on, given the other trials; their order does not matter.
 
     Raises:
         ValueError: the candidate has no accuracy at the rung.
     """
-    if rung not in candidate.accuracy_at:
-        raise ValueError(f"the trial has no accuracy at epoch {rung}")
-    others = tuple(history)
-    completed = [(other, other.final_accuracy) for other in others if other.final_accuracy is not None]
-    needed = max((final for other, final in completed if _costs_no_more(other, candidate)), default=None)
-    if needed is None:
+    value = value_at(candidate, peers.rung)
+    finals_N = peers.final_N[peers.cost_no_more(candidate) & ~np.isnan(peers.final_N)]
+    if not finals_N.size:
         return _go_on("no COMPLETED trial costs as little: it joins the front at any accuracy")
-    line = _fit([(other.accuracy_at[rung], final) for other, final in completed if rung in other.accuracy_at])
+    needed = float(finals_N.max())
+    is_known_N = peers.has_value & ~np.isnan(peers.final_N)
+    line = _fit(peers.value_N[is_known_N], peers.final_N[is_known_N])
     if line is None:
-        return _go_on(f"fewer than {MIN_COMPLETED} COMPLETED trials that differ at epoch {rung}", needed=needed)
-    value = candidate.accuracy_at[rung]
+        return _go_on(f"fewer than {MIN_COMPLETED} COMPLETED trials that differ at epoch {peers.rung}", needed=needed)
     return _judge(
         chance=line.chance_above(needed, value),
         needed=needed,
         predicted=line.at(value),
-        is_dominated=any(_dominates(other, candidate, rung=rung) for other in others),
+        is_dominated=bool(peers.dominate(candidate).any()),
     )
 
 
@@ -121,17 +97,6 @@ def _judge(*, chance: float, needed: float, predicted: float, is_dominated: bool
 
 def _go_on(reason: str, *, needed: float | None = None) -> Decision:
     return Decision(go_on=True, chance=1.0, needed=needed, predicted=None, reason=reason)
-
-
-def _costs_no_more(other: Progress, candidate: Progress) -> bool:
-    return all(cost <= own for cost, own in zip(other.costs, candidate.costs, strict=True))
-
-
-def _dominates(other: Progress, candidate: Progress, *, rung: int) -> bool:
-    value, own = other.accuracy_at.get(rung), candidate.accuracy_at[rung]
-    if value is None or not _costs_no_more(other, candidate):
-        return False
-    return value > own or (value == own and other.costs != candidate.costs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,21 +119,24 @@ class _Line:
         return float(stdtr(self.num_points - 2, gap / (self.error * math.sqrt(leverage))))
 
 
-def _fit(pairs: Sequence[tuple[float, float]]) -> _Line | None:
+def _fit(x_N: NDArray[np.float64], y_N: NDArray[np.float64]) -> _Line | None:
     """None where a line says nothing: too few points, all equal at the rung, or all equal at the end."""
-    num_points = len(pairs)
-    if num_points < MIN_COMPLETED:
+    num_points = len(x_N)
+    if num_points < MIN_COMPLETED or not (np.ptp(x_N) and np.ptp(y_N)):
         return None
-    # fsum rounds once, so that the order of the trials can't change a decision.
-    mean_x = math.fsum(x for x, _ in pairs) / num_points
-    mean_y = math.fsum(y for _, y in pairs) / num_points
-    spread_x = math.fsum((x - mean_x) ** 2 for x, _ in pairs)
-    spread_y = math.fsum((y - mean_y) ** 2 for _, y in pairs)
-    if any(len(set(column)) == 1 for column in zip(*pairs, strict=True)) or not (spread_x and spread_y):
+    mean_x, mean_y = _sum(x_N) / num_points, _sum(y_N) / num_points
+    dx_N, dy_N = x_N - mean_x, y_N - mean_y
+    spread_x, spread_y = _sum(dx_N * dx_N), _sum(dy_N * dy_N)
+    if not (spread_x and spread_y):
         return None
     # A falling line would call the trial that is ahead the loser; it is chance, and no reason to stop anyone.
-    slope = max(0.0, math.fsum((x - mean_x) * (y - mean_y) for x, y in pairs) / spread_x)
-    residual = math.fsum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in pairs)
+    slope = max(0.0, _sum(dx_N * dy_N) / spread_x)
+    residual_N = dy_N - slope * dx_N
     floor = _ERROR_FLOOR * math.sqrt(spread_y / num_points)
-    error = max(math.sqrt(residual / (num_points - 2)), floor)
+    error = max(math.sqrt(_sum(residual_N * residual_N) / (num_points - 2)), floor)
     return _Line(num_points=num_points, mean=(mean_x, mean_y), slope=slope, spread=spread_x, error=error)
+
+
+def _sum(terms_N: NDArray[np.float64]) -> float:
+    """Rounded once, so that the order of the trials can't change a decision."""
+    return math.fsum(terms_N.tolist())

@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol, assert_never
 
 from orchestrator.config.settings import SchedulerName, SearchConfig
 from orchestrator.records import EpochReport, TrialRecord
-from orchestrator.schedule import rule
+from orchestrator.schedule import asha, rule
+from orchestrator.schedule.history import History
+from orchestrator.schedule.progress import Peers, Progress, progress
+from orchestrator.schedule.ranking import Ranking
 from orchestrator.schedule.referee import Decide
-from orchestrator.store.store import StudyStore
 
 
-def rung_judge(store: StudyStore, config: SearchConfig) -> Decide:
-    """Judges a trial at each rung of the study by all its other trials."""
-    rungs = (
-        ()
-        if config.study.scheduler is SchedulerName.NONE
-        else rule.rungs(config.recipe.epochs, config.recipe.decay_share)
-    )
+class Records(Protocol):
+    """The part of the store that rung decisions read: records are replaced, never changed."""
+
+    @property
+    def records(self) -> Mapping[int, TrialRecord]: ...
+
+
+def rung_judge(store: Records, config: SearchConfig) -> Decide:
+    """Judges a trial at each rung by all other trials, in a reproducible study by those that ended before it began."""
+    rungs = rule.rungs(config.recipe.epochs, config.recipe.decay_share)
+    judge = _judge(config.study.scheduler)
+    if judge is None:
+        return lambda _record, _report: None
+    history = History(config.objectives, rungs)
+    history.observe(store.records)
 
     def decide(record: TrialRecord, report: EpochReport) -> rule.Decision | None:
         if report.epoch not in rungs:
             return None
-        candidate = rule.progress(replace(record, reports=(*record.reports, report)), config.objectives)
-        others = (other for other in store.records.values() if other.number != record.number)
-        return rule.decide(candidate, [rule.progress(other, config.objectives) for other in others], rung=report.epoch)
+        history.observe(store.records)
+        # An attempt that goes on from an earlier checkpoint redoes epochs that were reported before.
+        reports = (*(earlier for earlier in record.reports if earlier.epoch < report.epoch), report)
+        candidate = progress(replace(record, reports=reports), config.objectives)
+        return judge(candidate, history.peers(report.epoch, of=record.number, lag=config.lag))
 
     return decide
+
+
+def _judge(scheduler: SchedulerName) -> Callable[[Progress, Peers], rule.Decision] | None:
+    match scheduler:
+        case SchedulerName.NONE:
+            return None
+        case SchedulerName.FRONT:
+            return rule.decide
+        case SchedulerName.ASHA:
+            rankings: dict[int, Ranking] = {}
+
+            def halve(candidate: Progress, peers: Peers) -> rule.Decision:
+                rank_N = rankings.setdefault(peers.rung, Ranking()).ranks(peers)
+                return asha.decide(candidate, peers, rank_N=rank_N)
+
+            return halve
+        case _:
+            assert_never(scheduler)

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import StudyError
-from orchestrator.records import StudySnapshot
+from orchestrator.records import StudySnapshot, TrialRecord
 from orchestrator.store.database import Database
 from orchestrator.store.paths import StudyPaths
-from orchestrator.store.rows import read_records
+from orchestrator.store.rows import Ask, read_asks, read_records
 from orchestrator.store.schema import check_schema
 from orchestrator.store.snapshot import snapshot_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoggedEvent:
+    """One row of the event log; ``detail`` holds JSON values."""
+
+    seq: int
+    at: str
+    kind: str
+    trial: int | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyLog:
+    """Everything that was suggested, decided and reported, in order.
+
+    Attributes:
+        frozen: the settings that may not change, as JSON values.
+        constants: what was measured before the first ask.
+        ask_of: the suggestion that each trial came from.
+        records: by trial number, as they are now.
+    """
+
+    name: str
+    frozen: Mapping[str, Any]
+    constants: Mapping[str, Any]
+    asks: Sequence[Ask]
+    ask_of: Mapping[int, int]
+    records: Mapping[int, TrialRecord]
+    events: Sequence[LoggedEvent]
 
 
 def read_snapshot(root: Path) -> StudySnapshot:
@@ -19,13 +55,47 @@ def read_snapshot(root: Path) -> StudySnapshot:
     Raises:
         StudyError: there is no study, or a newer archfront wrote it.
     """
+    with _opened(root) as database:
+        return snapshot_of(database, read_records(database).values())
+
+
+def read_log(root: Path) -> StudyLog:
+    """How it came to be.
+
+    Raises:
+        StudyError: there is no study, or a newer archfront wrote it.
+    """
+    with _opened(root) as database:
+        study = database.rows("SELECT * FROM study")[0]
+        return StudyLog(
+            name=study["name"],
+            frozen=json.loads(study["frozen"]),
+            constants=json.loads(study["constants"]),
+            asks=read_asks(database),
+            ask_of={row["number"]: row["ask"] for row in database.rows("SELECT number, ask FROM trial")},
+            records=read_records(database),
+            events=[
+                LoggedEvent(
+                    seq=row["seq"],
+                    at=row["at"],
+                    kind=row["kind"],
+                    trial=row["trial"],
+                    detail=json.loads(row["detail"]),
+                )
+                for row in database.rows("SELECT * FROM event ORDER BY seq")
+            ],
+        )
+
+
+@contextmanager
+def _opened(root: Path) -> Iterator[Database]:
     paths = StudyPaths(root)
     if not paths.database.exists():
         raise no_study(root)
     database = Database.open_for_reading(paths.database)
     try:
         check_schema(root, database.rows("SELECT schema_version FROM study")[0]["schema_version"])
-        return snapshot_of(database, read_records(database).values())
+        yield database
     finally:
         database.close()
 

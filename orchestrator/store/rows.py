@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from orchestrator.records import Cause, EpochReport, Latency, LatencyConditions, TrialRecord, TrialState
@@ -21,12 +21,16 @@ class Ask:
         number: counted from 0 over the whole study; the sampler is re-seeded with it.
         refusal: why it became no trial: ``duplicate``, ``infeasible`` or ``impossible``; None where it did.
         violations: by constraint, relative to its bound; above 0 where it is broken.
+        reason: figures that led to the suggestion, as JSON values.
+        attributes: what Optuna keeps of the suggestion, as JSON values.
     """
 
     number: int
     point: Point
     refusal: str | None = None
     violations: Mapping[str, float]
+    reason: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +66,8 @@ def read_asks(database: Database) -> list[Ask]:
             point=Point(family=row["family"], values=_untupled(json.loads(row["point"]))),
             refusal=row["refusal"],
             violations=json.loads(row["violations"]),
+            reason=json.loads(row["reason"]),
+            attributes=json.loads(row["attributes"]),
         )
         for row in database.rows("SELECT * FROM ask ORDER BY number")
     ]
@@ -109,6 +115,7 @@ def _record(row: sqlite3.Row, *, reports: tuple[EpochReport, ...], num_attempts:
         reports=reports,
         latency=_latency(row["latency"]),
         test_accuracy=row["test_accuracy"],
+        predicted_accuracy=row["predicted_accuracy"],
     )
 
 

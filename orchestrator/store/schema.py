@@ -28,7 +28,9 @@ CREATE TABLE ask (                         -- every suggestion, accepted or refu
     family TEXT NOT NULL,
     point TEXT NOT NULL,                   -- the axes' values
     refusal TEXT,                          -- NULL where it became a trial
-    violations TEXT NOT NULL DEFAULT '{}'  -- by constraint, above 0 where it is broken
+    violations TEXT NOT NULL,              -- by constraint, above 0 where it is broken
+    reason TEXT NOT NULL,                  -- figures that led to the suggestion
+    attributes TEXT NOT NULL               -- what Optuna keeps of it
 ) STRICT;
 
 CREATE TABLE trial (
@@ -47,7 +49,8 @@ CREATE TABLE trial (
     loss REAL,
     wall_time_s REAL NOT NULL DEFAULT 0,
     latency TEXT,
-    test_accuracy REAL
+    test_accuracy REAL,
+    predicted_accuracy REAL
 ) STRICT;
 
 CREATE TABLE attempt (

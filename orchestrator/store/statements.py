@@ -18,8 +18,16 @@ from orchestrator.store.rows import Ask, Attempt, latency_to_json
 
 def insert_ask(connection: sqlite3.Connection, ask: Ask) -> None:
     connection.execute(
-        "INSERT INTO ask VALUES (?, ?, ?, ?, ?)",
-        (ask.number, ask.point.family, json.dumps(ask.point.values), ask.refusal, json.dumps(ask.violations)),
+        "INSERT INTO ask VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            ask.number,
+            ask.point.family,
+            json.dumps(ask.point.values),
+            ask.refusal,
+            json.dumps(ask.violations),
+            json.dumps(ask.reason),
+            json.dumps(ask.attributes),
+        ),
     )
 
 
@@ -76,7 +84,7 @@ def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) 
 def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
     connection.execute(
         "UPDATE trial SET state = ?, cause = ?, message = ?, accuracy = ?, loss = ?, wall_time_s = ?, latency = ?,"
-        " test_accuracy = ? WHERE number = ?",
+        " test_accuracy = ?, predicted_accuracy = ? WHERE number = ?",
         (
             record.state,
             record.cause,
@@ -86,6 +94,7 @@ def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
             record.wall_time_s,
             latency_to_json(record.latency) if record.latency else None,
             record.test_accuracy,
+            record.predicted_accuracy,
             record.number,
         ),
     )
@@ -110,6 +119,7 @@ def write_final(paths: StudyPaths, record: TrialRecord, *, token: str, event: in
             "accuracy": record.accuracy,
             "loss": record.loss,
             "test_accuracy": record.test_accuracy,
+            "predicted_accuracy": record.predicted_accuracy,
             "latency": asdict(record.latency) if record.latency else None,
             "reports": [asdict(report) for report in record.reports],
             "wall_time_s": record.wall_time_s,

@@ -8,10 +8,11 @@ import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import StudyError
-from orchestrator.records import EpochReport, Latency, StudySnapshot, TrialRecord, TrialState
+from orchestrator.records import Cause, EpochReport, Latency, StudySnapshot, TrialRecord, TrialState
 from orchestrator.storage import write_json
 from orchestrator.store.announcements import Announcement, epoch_reported, trial_ended, trial_started
 from orchestrator.store.database import Database
@@ -51,7 +52,8 @@ class StudyStore:
         self.constants: dict[str, Any] = json.loads(row["constants"])
         self.wall_time_s: float = row["wall_time_s"]
         rows = database.rows("SELECT number, ask FROM trial")
-        self.ask_of: dict[int, int] = {row["number"]: row["ask"] for row in rows}
+        self._trial_of_ask: dict[int, int] = {row["ask"]: row["number"] for row in rows}
+        self._running = {number for number, record in self.records.items() if record.state is TrialState.RUNNING}
         self._live: set[int] = set()
         self._num_left: int | None = None
         attempts = database.rows("SELECT trial, token FROM attempt ORDER BY trial, number")
@@ -86,10 +88,33 @@ class StudyStore:
             insert_announcements(connection, [trial_started(record)])
             self._log(connection, "trial_started", record.number, {"ask": ask.number, "token": attempt.token})
         self.asks.append(ask)
-        self.ask_of[record.number] = ask.number
+        self._trial_of_ask[ask.number] = record.number
         self._begin(replace(record, num_attempts=1), attempt)
         write_json(self.paths.trial(record.number).start, {"number": record.number, "ask": asdict(ask)})
         return attempt
+
+    def reuse(self, ask: Ask, record: TrialRecord, *, model: Path) -> None:
+        """Records a trial that is COMPLETED from the start, because its result was there already.
+
+        Args:
+            model: the folder of its trained network, which is copied; without it the trial can't be exported.
+        """
+        assert record.cause is Cause.REUSED
+        if model.is_dir():
+            shutil.copytree(model, self.paths.trial(record.number).model, dirs_exist_ok=True)
+        with self._database.transaction() as connection:
+            insert_ask(connection, ask)
+            insert_trial(connection, ask, record)
+            for report in record.reports:
+                replace_report(connection, record.number, report, attempt=0)
+            insert_announcements(connection, [trial_started(record), trial_ended(record)])
+            update_trial(connection, record)
+            event = self._log(connection, "trial_reused", record.number, {"ask": ask.number, "source": record.message})
+        self.asks.append(ask)
+        self._trial_of_ask[ask.number] = record.number
+        self._tokens[record.number] = ""
+        write_json(self.paths.trial(record.number).start, {"number": record.number, "ask": asdict(ask)})
+        self._after_end(record, event)
 
     def restart(self, trial: int) -> Attempt:
         """Commits the next attempt of a trial whose workers are gone; results of older attempts are void."""
@@ -127,9 +152,10 @@ class StudyStore:
             replace_report(connection, trial, report, attempt=record.num_attempts)
             update_trial(connection, changed)
             insert_announcements(connection, [epoch_reported(trial, report)])
-            self._log(connection, "epoch_reported", trial, {"epoch": report.epoch, **decision})
+            self._log(connection, "epoch_reported", trial, {**asdict(report), "decision": decision})
             if prune is not None:
-                changed = replace(changed, state=TrialState.PRUNED, message=prune)
+                predicted = decision.get("predicted")
+                changed = replace(changed, state=TrialState.PRUNED, message=prune, predicted_accuracy=predicted)
                 event = self._end(connection, changed, kind="trial_ended")
         if prune is None:
             self.records[trial] = changed
@@ -156,8 +182,12 @@ class StudyStore:
 
     def lost_trials(self) -> list[int]:
         """Trials that are RUNNING while nobody works on them: interrupted, or their workers or driver died."""
-        running = (number for number, record in self.records.items() if record.state is TrialState.RUNNING)
-        return sorted(number for number in running if number not in self._live)
+        return sorted(self._running - self._live)
+
+    def record_of_ask(self, ask: int) -> TrialRecord | None:
+        """The trial that a suggestion became; None where it was refused."""
+        trial = self._trial_of_ask.get(ask)
+        return None if trial is None else self.records[trial]
 
     @property
     def num_live(self) -> int:
@@ -205,6 +235,11 @@ class StudyStore:
                 return int(self._database.rows("SELECT count(*) AS n FROM outbox")[0]["n"])
             return self._num_left
 
+    def note(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Appends an event that changes no trial."""
+        with self._database.transaction() as connection:
+            self._log(connection, kind, None, detail)
+
     def add_wall_time(self, seconds: float) -> None:
         """Counts a session's time into the study's."""
         with self._database.transaction() as connection:
@@ -229,6 +264,7 @@ class StudyStore:
     def _begin(self, record: TrialRecord, attempt: Attempt) -> None:
         self.records[record.number] = record
         self._tokens[record.number] = attempt.token
+        self._running.add(record.number)
         self._live.add(record.number)
 
     def _end(self, connection: sqlite3.Connection, record: TrialRecord, *, kind: str) -> int:
@@ -240,6 +276,7 @@ class StudyStore:
 
     def _after_end(self, record: TrialRecord, event: int) -> None:
         self.records[record.number] = record
+        self._running.discard(record.number)
         self._live.discard(record.number)
         write_final(self.paths, record, token=self._tokens[record.number], event=event)
         shutil.rmtree(self.paths.trial(record.number).checkpoints, ignore_errors=True)  # nothing resumes from them now

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from orchestrator import results
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import ArchfrontError, NothingFeasibleError
-from orchestrator.records import TrialState
+from orchestrator.records import TrialRecord, TrialState
 from orchestrator.report import render, to_markdown
-from orchestrator.selector import front
+from orchestrator.schedule.growth import Archive, search_point
+from orchestrator.selector import front, is_feasible
 from orchestrator.store.announcements import artifact_written, front_changed, study_ended
 from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
@@ -18,25 +19,54 @@ from orchestrator.suggest.proposals import Proposals
 
 
 def front_watcher(store: StudyStore, config: SearchConfig) -> Callable[[], None]:
-    """Announces the front whenever another set of trials stands on it."""
-    last: tuple[int, ...] | None = None
+    """Announces the front whenever another set of trials stands on it, and with the first COMPLETED trial it hears of.
 
-    def watch() -> None:
-        nonlocal last
-        snapshot = store.snapshot()
-        members = front(snapshot.records, config.objectives, config.constraints)
+    A trial that is dominated by predicted latency changes no front, also not one that compares measured latency: there
+    it has none. So the front is computed only after a trial that nobody dominates, which is rare in a long study.
+    """
+    watch = _FrontWatch(store, config)
+    watch.take_newcomers()
+    return watch.look
+
+
+class _FrontWatch:
+    def __init__(self, store: StudyStore, config: SearchConfig) -> None:
+        self._store = store
+        self._config = config
+        self._archive = Archive(len(config.objectives))
+        self._seen: set[int] = set()
+        self._last: tuple[int, ...] | None = None
+
+    def look(self) -> None:
+        """A trial has ended."""
+        moves = self.take_newcomers()
+        if not (any(moves) or (moves and self._last is None)):
+            return
+        members = front(self._store.records.values(), self._config.objectives, self._config.constraints)
         numbers = tuple(record.number for record in members)
-        if numbers != last:
-            last = numbers
-            store.announce([front_changed(members, to_markdown(snapshot))])
+        if numbers != self._last:
+            self._last = numbers
+            self._store.announce([front_changed(members, to_markdown(self._store.snapshot()))])
 
-    return watch
+    def take_newcomers(self) -> list[bool]:
+        """For each trial that has COMPLETED since the last call, whether it stands on the front."""
+        return [
+            self._archive.add(search_point(record, self._config.objectives))
+            for record in self._newcomers()
+            if is_feasible(record, self._config.constraints)
+        ]
+
+    def _newcomers(self) -> list[TrialRecord]:
+        records = self._store.records.values()
+        new = [one for one in records if one.state is TrialState.COMPLETED and one.number not in self._seen]
+        self._seen.update(one.number for one in new)
+        return new
 
 
 def has_failed_too_often(store: StudyStore, config: SearchConfig) -> bool:
-    ended = [record for record in store.records.values() if record.state.is_end]
-    failed = [record for record in ended if record.state is TrialState.FAILED]
-    return len(ended) >= 10 and len(failed) / len(ended) > config.budget.max_failed_share
+    states = Counter(record.state for record in store.records.values())
+    num_ended = sum(count for state, count in states.items() if state.is_end)
+    return num_ended >= 10 and states[TrialState.FAILED] / num_ended > config.budget.max_failed_share
 
 
 def check_outcome(store: StudyStore, config: SearchConfig, proposals: Proposals) -> None:

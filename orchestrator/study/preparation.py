@@ -16,6 +16,7 @@ from orchestrator.objectives import LATENCY_MS
 from orchestrator.store.opening import create, take
 from orchestrator.store.reading import read_snapshot
 from orchestrator.store.store import StudyStore
+from orchestrator.study.sources import read_sources
 from search_spaces.architecture import Architecture
 
 
@@ -27,6 +28,7 @@ def open_study(root: Path, config: SearchConfig, *, takeover: bool = False) -> S
         StorageError: the folder can't be written.
     """
     frozen = frozen_settings(config)
+    read_sources(config)  # refused before anything is made
     if not (root / "study.db").exists():
         _check_writable(root)
         create(root, name=config.study.name, frozen=frozen, frozen_hash=config_hash(frozen))
@@ -47,9 +49,15 @@ def references_of(config: SearchConfig) -> tuple[Architecture, ...]:
 
 
 def calibrate(store: StudyStore, laboratory: Laboratory, config: SearchConfig) -> LatencyPredictor:
-    """Measures the reference networks once in the life of a study, and freezes what was found."""
+    """Measures the reference networks once in the life of a study, and freezes that and what other studies found."""
     predictor = laboratory.calibrate(references_of(config))
-    store.set_constants({"predictor": predictor.to_dict(), "provenance": provenance.collect()})
+    store.set_constants(
+        {
+            "predictor": predictor.to_dict(),
+            "provenance": provenance.collect(),
+            "stored": read_sources(config).to_json(),
+        }
+    )
     return predictor
 
 

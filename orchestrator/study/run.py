@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,12 +20,15 @@ from orchestrator.store.announcements import study_ended, study_started
 from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.study import preparation
+from orchestrator.study.clock import StudyClock
+from orchestrator.study.ending import SearchEnd
 from orchestrator.study.interruption import Interruption
 from orchestrator.study.options import Audience, RunOptions
 from orchestrator.study.outcome import check_outcome, front_watcher, has_failed_too_often, publish
 from orchestrator.study.search import run_trials
 from orchestrator.suggest.proposals import Proposals
-from orchestrator.suggest.sampler import OptunaSampler
+from orchestrator.suggest.stored import StoredResults
+from orchestrator.suggest.wiring import proposals_of
 from orchestrator.tracking.address import resolve_uri
 from orchestrator.tracking.tracker import Tracker
 from orchestrator.training.work import StudyWork
@@ -48,10 +50,16 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
     with _opened(config, options) as store, _tracked(store, config, options) as tracker:
         display.on_open(store, tracker)
         interruption = Interruption(store.paths)
-        with interruption.handling_signals(), _session(store) as count_time:
+        with interruption.handling_signals(), _session(store) as clock:
+            end = SearchEnd(
+                store,
+                config,
+                clock=clock,
+                tell=lambda reason: display.on_phase(f"searching; {reason}, so no new trial starts"),
+            )
             with _told_if_interrupted(store):
-                _run(store, config, options, interruption, display, settle=lambda: _flush(tracker))
-            count_time()
+                _run(store, config, options, interruption, display, end=end, settle=lambda: _flush(tracker))
+            clock.count()
             display.on_phase("writing the report")
             publish(store)
         display.on_phase("tracking")
@@ -81,6 +89,7 @@ def _run(
     interruption: Interruption,
     display: Audience,
     *,
+    end: SearchEnd,
     settle: Callable[[], None],
 ) -> None:
     with Laboratory.start(config.latency, config.task) as laboratory:
@@ -105,8 +114,9 @@ def _run(
             )
             preparation.check_latency_is_reachable(config, predictor)
             display.on_phase("searching")
-            _search(store, config, plan, predictor, interruption)
-            display.on_phase("confirming the front")
+            _search(store, config, plan, predictor, interruption, end=end)
+            reason = end.reason
+            display.on_phase("confirming the front" if reason is None else f"confirming the front, because {reason}")
             confirm(store, config, predictor, laboratory, before_measuring=settle)
         finally:
             connection.disconnect()
@@ -118,6 +128,8 @@ def _search(
     plan: layout.Layout,
     predictor: LatencyPredictor,
     interruption: Interruption,
+    *,
+    end: SearchEnd,
 ) -> None:
     proposals = _proposals(store, config, predictor)
     referee = Referee(
@@ -128,7 +140,7 @@ def _search(
     )
     referee.adopt()
     guard = partial(has_failed_too_often, store, config)
-    if store.lost_trials() or len(store.records) < config.budget.trials:
+    if store.lost_trials() or (not proposals.is_spent and end.may_start()):
         with interruption.while_trials_run():
             run_trials(
                 store,
@@ -138,6 +150,7 @@ def _search(
                 layout=plan,
                 resources=config.resources,
                 is_stopping=lambda: interruption.is_requested or guard(),
+                may_start=end.may_start,
             )
     if interruption.is_requested:
         raise InterruptedStudyError("interrupted; running trials are checkpointed")
@@ -145,17 +158,12 @@ def _search(
 
 
 def _proposals(store: StudyStore, config: SearchConfig, predictor: LatencyPredictor) -> Proposals:
-    study = config.study
-    sampler = OptunaSampler(space=config.space, objectives=config.objectives, seed=study.seed, name=study.sampler)
-    return Proposals(
-        store=store,
-        sampler=sampler,
-        space=config.space,
-        task=config.task,
-        constraints=config.constraints,
+    return proposals_of(
+        store,
+        config,
         predict_latency_ms=lambda architecture: predictor.predict_ms(architecture, config.task.image_size),
-        num_trials=config.budget.trials,
-        seed=study.seed,
+        latencies=lambda _points, columns: predictor.predict_columns_ms(columns),
+        stored=StoredResults.from_json(store.constants.get("stored", {})),
     )
 
 
@@ -199,18 +207,11 @@ def _tracked(store: StudyStore, config: SearchConfig, options: RunOptions) -> It
 
 
 @contextmanager
-def _session(store: StudyStore) -> Iterator[Callable[[], None]]:
-    """Counts the session's time into the study's when asked to and at the end, and removes Tune's scratch files."""
-    counted = time.monotonic()
-
-    def count_time() -> None:
-        nonlocal counted
-        now = time.monotonic()
-        store.add_wall_time(now - counted)
-        counted = now
-
+def _session(store: StudyStore) -> Iterator[StudyClock]:
+    """Counts the session's time into the study's at the end, and removes Tune's scratch files."""
+    clock = StudyClock(store)
     try:
-        yield count_time
+        yield clock
     finally:
-        count_time()
+        clock.count()
         shutil.rmtree(store.paths.scratch, ignore_errors=True)

@@ -29,10 +29,25 @@ def run_trials(
     layout: Layout,
     resources: Resources,
     is_stopping: Callable[[], bool],
+    may_start: Callable[[], bool],
 ) -> None:
-    """Runs trials until the proposals end; every end is in the store when this returns."""
+    """Runs trials until the proposals end; every end is in the store when this returns.
+
+    Args:
+        is_stopping: whether to leave at once, and what is lost for a later session.
+        may_start: whether an attempt may start now; where none may, those that run go on to their end.
+    """
     with _engine(study, layout, resources) as (trainable, needs):
-        _fit(store, proposals, referee, trainable=trainable, needs=needs, layout=layout, is_stopping=is_stopping)
+        _fit(
+            store,
+            proposals,
+            referee,
+            trainable=trainable,
+            needs=needs,
+            layout=layout,
+            is_stopping=is_stopping,
+            may_start=may_start,
+        )
 
 
 @contextlib.contextmanager
@@ -65,6 +80,7 @@ def _fit(
     needs: list[dict[str, float]],
     layout: Layout,
     is_stopping: Callable[[], bool],
+    may_start: Callable[[], bool],
 ) -> None:
     from ray import tune
 
@@ -75,7 +91,7 @@ def _fit(
         tune.with_resources(trainable, tune.PlacementGroupFactory(needs)),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=StudySearcher(proposals, is_stopping=is_stopping),
+            search_alg=StudySearcher(proposals, is_stopping=is_stopping, may_start=may_start),
             scheduler=StudyScheduler(referee),
             max_concurrent_trials=layout.num_slots,
             reuse_actors=True,

@@ -2,82 +2,126 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SamplerName
-from orchestrator.objectives import LATENCY_MS, Objective
+from orchestrator.objectives import ACCURACY, LATENCY_MS, Objective
 from orchestrator.records import Cause, TrialRecord, TrialState
 from orchestrator.store.rows import Ask
-from search_spaces.parameters import ChoiceParameter, FloatParameter, IntParameter, Parameter, Value
-from search_spaces.space import FAMILY, Point, SearchSpace
+from orchestrator.suggest.distributions import distributions, suggested_point, to_params
+from orchestrator.suggest.known_cost import EPOCH_S, PREDICTED_ACCURACY, KnownCostSampler
+from orchestrator.suggest.pool import CandidatePool
+from orchestrator.suggest.stored import PriorResult
+from search_spaces.space import Point, SearchSpace
 
 NUM_RANDOM_ASKS = 10
-"""Before TPE models anything, as in Optuna's own default."""
+"""Before TPE and GP model anything, as in Optuna's own defaults."""
+
+POPULATION_SIZE = 20
+"""Of NSGA-II: Optuna's default of 50 leaves a study of some dozen trials in its first, random generation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suggestion:
+    """A point, why it was suggested, and what Optuna must be given back of it when the study is rebuilt.
+
+    Attributes:
+        reason: figures that led to it, as JSON values; empty for samplers that don't say.
+        attributes: system attributes of the Optuna trial and of its study, as JSON values.
+    """
+
+    point: Point
+    reason: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class OptunaSampler:
     """An in-memory Optuna study that is brought up to date from the store before each ask.
 
     Every ask of the store is one Optuna trial of the same number, so a study that is rebuilt from the store
-    and one that was kept suggest the same.
+    and one that was kept suggest the same. Unless it ``is_timed``, nothing that was measured decides.
     """
 
     def __init__(
-        self, *, space: SearchSpace, objectives: Sequence[Objective], seed: int, name: SamplerName = SamplerName.TPE
+        self,
+        *,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        seed: int,
+        name: SamplerName,
+        pool: Callable[[], CandidatePool],
+        priors: Sequence[PriorResult] = (),
+        is_timed: bool = True,
     ) -> None:
         self._space = space
         self._objectives = tuple(objectives)
         self._seed = seed
         self._name = name
-        self._distributions = _distributions(space)
-        self._handles: dict[int, optuna.Trial] = {}  # asked by this process, constraints not told yet
-        self._untold: set[int] = set()
+        self._pool = pool
+        self._priors = tuple(priors)
+        self._is_timed = is_timed
+        self._known_cost: KnownCostSampler | None = None
+        self._distributions = distributions(space)
+        self._handles: dict[int, optuna.Trial] = {}  # of asks whose end was not told yet
         self._num_asks = 0
         optuna.logging.set_verbosity(logging.ERROR)
         directions = [optuna.study.StudyDirection[objective.direction.name] for objective in objectives]
         self._study = optuna.create_study(directions=directions, sampler=RandomSampler(seed=seed))
 
-    def ask(self, number: int) -> Point:
-        """Proposes a point; ``number`` is the count of asks so far."""
+    def ask(self, number: int) -> Suggestion:
+        """Proposes a point; ``number`` is the count of asks so far.
+
+        Raises:
+            LookupError: the sampler has nothing left that was not suggested before.
+        """
         self._study.sampler = self._sampler(derive_seed(self._seed, "sampler", number))
+        if self._known_cost is not None and self._known_cost.is_exhausted(self._study):
+            raise LookupError("every candidate was suggested")
+        before = self._study_attributes()
         trial = self._study.ask()
         assert trial.number == number, f"ask {number} is Optuna's trial {trial.number}"
         self._handles[number] = trial
-        return self._space.resolve(lambda name, parameter: _suggest(trial, name, parameter))
+        point = suggested_point(trial, self._space)
+        of_study = {name: value for name, value in self._study_attributes().items() if name not in before}
+        of_trial = self._study.get_trials(deepcopy=False)[number].system_attrs
+        attributes = {"trial": dict(of_trial), "study": of_study}
+        return Suggestion(
+            point=point,
+            reason=self._known_cost.reason if self._known_cost else {},
+            attributes={name: values for name, values in attributes.items() if values},
+        )
 
-    def observe(self, asks: Sequence[Ask], records: Mapping[int, TrialRecord]) -> None:
+    def observe(self, asks: Sequence[Ask], record_of: Callable[[int], TrialRecord | None]) -> None:
         """Tells what has become of every ask since the last call; trials that run stay pending.
 
         Args:
             asks: all of them, in order.
-            records: of the asks that became trials, by ask number.
+            record_of: the trial that an ask became, by the ask's number.
         """
         for ask in asks[self._num_asks :]:
-            handle = self._handles.pop(ask.number, None)
-            if handle is None:
-                self._study.add_trial(self._running(ask))
-            else:
-                for name, violation in ask.violations.items():
-                    handle.set_constraint(name, violation)
-            self._untold.add(ask.number)
+            if ask.number not in self._handles:
+                self._handles[ask.number] = self._replayed(ask)
+            for name, violation in ask.violations.items():
+                self._handles[ask.number].set_constraint(name, violation)
         self._num_asks = len(asks)
-        for number in sorted(self._untold):
-            if self._tell(asks[number], records.get(number)):
-                self._untold.remove(number)
+        for number in [number for number in self._handles if self._tell(asks[number], record_of(number))]:
+            del self._handles[number]
 
     def _tell(self, ask: Ask, record: TrialRecord | None) -> bool:
         """Tells an ask's end; False while there is none."""
         if ask.refusal is None and (record is None or not record.state.is_end):
             return False
+        if record is not None:
+            for name, value in _user_attributes(record, is_timed=self._is_timed).items():
+                self._handles[ask.number].set_user_attr(name, value)
         if record is not None and record.state is TrialState.COMPLETED:
             self._study.tell(ask.number, values=[search_value(record, item.name) for item in self._objectives])
         else:
@@ -86,26 +130,43 @@ class OptunaSampler:
             self._study.tell(ask.number, state=state)
         return True
 
-    def _running(self, ask: Ask) -> optuna.trial.FrozenTrial:
-        """An ask of an earlier process: Optuna needs its parameters and constraints."""
-        prefixed = {FAMILY: ask.point.family} | {
-            f"{ask.point.family}.{name}": _to_optuna(value) for name, value in ask.point.values.items()
-        }
-        params = {name: value for name, value in prefixed.items() if name in self._distributions}
-        return optuna.trial.create_trial(
-            state=optuna.trial.TrialState.RUNNING,
-            params=params,
-            distributions={name: self._distributions[name] for name in params},
-            constraints=dict(ask.violations),
+    def _replayed(self, ask: Ask) -> optuna.Trial:
+        """An ask of an earlier process, as Optuna had it then."""
+        params = to_params(ask.point, self._space)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.RUNNING,
+                params=params,
+                distributions={name: self._distributions[name] for name in params},
+                system_attrs=dict(ask.attributes.get("trial", {})),
+            )
         )
+        for name, value in ask.attributes.get("study", {}).items():
+            storage, study_id = self._storage()
+            storage.set_study_system_attr(study_id, name, value)
+        return optuna.Trial(self._study, ask.number)  # trials of a study in memory are counted from 0
+
+    def _study_attributes(self) -> dict[str, Any]:
+        storage, study_id = self._storage()
+        return storage.get_study_system_attrs(study_id)
+
+    def _storage(self) -> tuple[optuna.storages.BaseStorage, int]:
+        """NSGA-II keeps its generations in the study's system attributes, which Optuna shows to samplers only."""
+        return self._study._storage, self._study._study_id  # noqa: SLF001
 
     def _sampler(self, seed: int) -> BaseSampler:
-        match self._name:
-            case SamplerName.RANDOM:
-                return RandomSampler(seed=seed)
-            case SamplerName.TPE:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            match self._name:
+                case SamplerName.KNOWN_COST:
+                    return self._kept_known_cost()
+                case SamplerName.RANDOM:
+                    return RandomSampler(seed=seed)
+                case SamplerName.NSGA2:
+                    return NSGAIISampler(seed=seed, population_size=POPULATION_SIZE)
+                case SamplerName.GP:
+                    return GPSampler(seed=seed, n_startup_trials=NUM_RANDOM_ASKS, warn_independent_sampling=False)
+                case SamplerName.TPE:
                     return TPESampler(
                         seed=seed,
                         n_startup_trials=NUM_RANDOM_ASKS,
@@ -113,8 +174,16 @@ class OptunaSampler:
                         group=True,  # one joint model per family of a conditional space
                         constant_liar=True,  # pending trials count as bad, so that workers spread out
                     )
-            case _:
-                assert_never(self._name)
+                case _:
+                    assert_never(self._name)
+
+    def _kept_known_cost(self) -> KnownCostSampler:
+        if self._known_cost is None:
+            index = next(index for index, item in enumerate(self._objectives) if item.name == ACCURACY)
+            self._known_cost = KnownCostSampler(
+                self._pool(), self._space, accuracy_index=index, seed=self._seed, priors=self._priors
+            )
+        return self._known_cost
 
 
 def search_value(record: TrialRecord, name: str) -> float:
@@ -125,6 +194,16 @@ def search_value(record: TrialRecord, name: str) -> float:
     return record.predicted_latency_ms if name == LATENCY_MS else record.value(name)
 
 
+def _user_attributes(record: TrialRecord, *, is_timed: bool) -> dict[str, float]:
+    """What ``known-cost`` learns from a trial beside its values."""
+    attributes = {}
+    if record.reports and is_timed:
+        attributes[EPOCH_S] = record.reports[-1].wall_time_s / record.reports[-1].epoch
+    if record.predicted_accuracy is not None:
+        attributes[PREDICTED_ACCURACY] = record.predicted_accuracy
+    return attributes
+
+
 def _teaches_as_bad(ask: Ask, record: TrialRecord | None) -> bool:
     """Whether a point without a value says something about its neighbours.
 
@@ -133,38 +212,3 @@ def _teaches_as_bad(ask: Ask, record: TrialRecord | None) -> bool:
     if record is None:
         return ask.refusal != "duplicate"
     return record.state is not TrialState.FAILED or record.cause in (Cause.DIVERGED, Cause.OUT_OF_MEMORY)
-
-
-def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
-    match parameter:
-        case IntParameter():
-            return trial.suggest_int(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
-        case FloatParameter():
-            return trial.suggest_float(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
-        case ChoiceParameter():
-            chosen = trial.suggest_categorical(name, [_to_optuna(choice) for choice in parameter.choices])
-            return next(choice for choice in parameter.choices if _to_optuna(choice) == chosen)
-
-
-def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    prefixed = {
-        f"{family.family}.{parameter.name}": _distribution(parameter)
-        for family in space.families
-        for parameter in family.parameters
-    }
-    return {FAMILY: _distribution(space.family_parameter)} | prefixed
-
-
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    match parameter:
-        case IntParameter():
-            return IntDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
-        case FloatParameter():
-            return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
-        case ChoiceParameter():
-            return CategoricalDistribution([_to_optuna(choice) for choice in parameter.choices])
-
-
-def _to_optuna(value: Value) -> bool | int | float | str:
-    """Optuna's choices are scalars: tuples such as ``block_config`` go as text."""
-    return json.dumps(value) if isinstance(value, tuple) else value

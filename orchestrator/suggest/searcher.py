@@ -16,16 +16,19 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     Tune pickles its searcher into snapshots that are never read back: what is pickled is an empty shell.
     """
 
-    def __init__(self, proposals: Proposals | None, *, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, proposals: Proposals | None, *, is_stopping: Callable[[], bool], may_start: Callable[[], bool]
+    ) -> None:
         super().__init__()
         self._proposals = proposals
         self._is_stopping = is_stopping
+        self._may_start = may_start
 
     def suggest(self, trial_id: str) -> Any:
         assert self._proposals is not None
         if self._is_stopping():
             return Searcher.FINISHED
-        attempt = self._proposals.next()
+        attempt = self._proposals.next() if self._may_start() else None
         if attempt is not None:
             return {"trial": attempt.trial, "token": attempt.token, "architecture": self._proposals.form(attempt)}
         return None if self._proposals.may_come else Searcher.FINISHED
@@ -45,4 +48,4 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
 class _Shell(StudySearcher):
     def __init__(self) -> None:
-        super().__init__(None, is_stopping=lambda: True)
+        super().__init__(None, is_stopping=lambda: True, may_start=lambda: False)

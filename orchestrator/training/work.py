@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import DataSettings, Recipe
+from search_spaces.registry import architecture_from_dict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,9 +23,13 @@ class StudyWork:
     recipe: Recipe
     num_threads: int
 
-    def trial_seed(self, trial: int) -> int:
-        """The seed of a trial's weights, order and augmentation; the same for all its attempts."""
-        return derive_seed(self.seed, "trial", trial)
+    def trial_seed(self, work: TrialWork) -> int:
+        """The seed of a trial's weights, order and augmentation; the same for all its attempts.
+
+        It depends on the network and not on the trial's number: whenever the same network is suggested, in this study
+        or in another one of the same seed, it is trained alike, and its result can be taken over.
+        """
+        return derive_seed(self.seed, f"trial {architecture_from_dict(work.architecture).architecture_id}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -174,7 +174,7 @@ class GroupContext:
 
         self.rank = control.rank
         self.world_size = control.world_size
-        self.seed = study.trial_seed(work.trial)
+        self.seed = study.trial_seed(work)
         self.directory: Path = StudyPaths(study.root).trial(work.trial).root
         self._work = work
         self._broker = broker

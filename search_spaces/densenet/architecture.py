@@ -1,4 +1,4 @@
-"""DenseNet as data: growth, blocks, compression; its presets, and its layers in closed form."""
+"""DenseNet as data: growth, blocks, compression, and its layers in closed form."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from search_spaces.architecture import Architecture
 from search_spaces.costs import Layer, LayerPlan
+from search_spaces.many import Size, at_least, repeated
 from search_spaces.rules import Flag, Number, OneOf, Rule, WholeNumber, WholeNumbers
 
 MAX_BLOCKS = 6
@@ -62,7 +63,7 @@ class DenseNetArchitecture(Architecture):
         channels, after = self.num_init_features, []
         for num_layers in self.block_config[:-1]:
             # The smallest number of channels is one; 1e-9 keeps 0.29 * 100 from becoming 28.
-            channels = max(1, math.floor((channels + num_layers * self.growth_rate) * self.compression + 1e-9))
+            channels = at_least(1, math.floor((channels + num_layers * self.growth_rate) * self.compression + 1e-9))
             after.append(channels)
         return tuple(after)
 
@@ -96,13 +97,14 @@ class DenseNetArchitecture(Architecture):
         plan.activation("features.relu0")
         plan.max_pool("features.pool0", kernel_size=3, stride=2, padding=1, saved=self.memory_efficient)
 
-    def _add_block(self, plan: LayerPlan, block: str, num_layers: int) -> None:
+    def _add_block(self, plan: LayerPlan, block: str, num_layers: Size) -> None:
         plan.stage = block
-        channels = plan.channels
+        first = plan.channels
         recomputed = self.memory_efficient
-        for index in range(1, num_layers + 1):
-            layer = f"{block}.denselayer{index}"
-            plan.concat(layer, channels, saved=not recomputed)
+        for index, repeats in repeated(num_layers):
+            plan.repeats = repeats
+            layer = f"{block}.denselayer{index + 1}"
+            plan.concat(layer, first + index * self.growth_rate, saved=not recomputed)
             plan.batch_norm(f"{layer}.norm1", saved=not recomputed)
             plan.activation(f"{layer}.relu1")
             if self.bottleneck_channels:
@@ -111,9 +113,9 @@ class DenseNetArchitecture(Architecture):
                 plan.activation(f"{layer}.relu2")
             last = f"{layer}.conv2" if self.bottleneck_channels else f"{layer}.conv1"
             # Recomputing starts from the outputs before; the last one has no layer after it.
-            plan.conv(last, self.growth_rate, kernel_size=3, saved=recomputed and index < num_layers)
-            channels += self.growth_rate
-        plan.concat(block, channels)
+            plan.conv(last, self.growth_rate, kernel_size=3, saved=recomputed and index + 1 < num_layers)
+        plan.repeats = 1
+        plan.concat(block, first + num_layers * self.growth_rate)
 
     def _add_transition(self, plan: LayerPlan, transition: str, channels: int) -> None:
         plan.stage = transition
@@ -128,45 +130,3 @@ class DenseNetArchitecture(Architecture):
             return f"use images of {2 ** (num_blocks - 1)} pixels and more, or fewer than {num_blocks} blocks"
         side = 4 * 2 ** (num_blocks - 1)
         return f"use images of {side} pixels and more, fewer than {num_blocks} blocks, or stem = 'cifar'"
-
-
-def _cifar(depth: int, growth_rate: int) -> DenseNetArchitecture:
-    """DenseNet (L, k) of table 2: three blocks, no bottleneck, no compression, 16 channels at first."""
-    return DenseNetArchitecture(
-        num_classes=10,
-        growth_rate=growth_rate,
-        block_config=((depth - 4) // 3,) * 3,
-        compression=1.0,
-        bn_size=0,
-        num_init_features=16,
-        stem="cifar",
-    )
-
-
-def _cifar_bc(depth: int, growth_rate: int) -> DenseNetArchitecture:
-    """DenseNet-BC (L, k) of table 2: bottlenecks of 4k, theta = 0.5, 2k channels at first."""
-    return DenseNetArchitecture(
-        num_classes=10,
-        growth_rate=growth_rate,
-        block_config=((depth - 4) // 6,) * 3,
-        num_init_features=2 * growth_rate,
-        stem="cifar",
-    )
-
-
-PRESETS: Mapping[str, DenseNetArchitecture] = {
-    # Huang et al. 2017, table 1; 161 has k = 48 and stands in the authors' repository, as in torchvision.
-    "densenet121": DenseNetArchitecture(),
-    "densenet161": DenseNetArchitecture(growth_rate=48, block_config=(6, 12, 36, 24), num_init_features=96),
-    "densenet169": DenseNetArchitecture(block_config=(6, 12, 32, 32)),
-    "densenet201": DenseNetArchitecture(block_config=(6, 12, 48, 32)),
-    "densenet264": DenseNetArchitecture(block_config=(6, 12, 64, 48)),
-    # Huang et al. 2017, table 2.
-    "densenet40_k12_cifar": _cifar(40, 12),
-    "densenet100_k12_cifar": _cifar(100, 12),
-    "densenet100_k24_cifar": _cifar(100, 24),
-    "densenet_bc100_k12_cifar": _cifar_bc(100, 12),
-    "densenet_bc250_k24_cifar": _cifar_bc(250, 24),
-    "densenet_bc190_k40_cifar": _cifar_bc(190, 40),
-}
-"""Networks of the papers by name."""

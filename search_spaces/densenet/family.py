@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.architecture import Architecture, Task
 from search_spaces.axes import Entry, each
 from search_spaces.densenet import space
-from search_spaces.densenet.architecture import PRESETS, DenseNetArchitecture
+from search_spaces.densenet.architecture import DenseNetArchitecture
+from search_spaces.densenet.presets import PRESETS
 from search_spaces.family import Family, stem_for
 from search_spaces.parameters import Value
 
@@ -23,6 +24,7 @@ class DenseNetFamily(Family):
     architecture_type = DenseNetArchitecture
     presets = PRESETS
     axes = space.AXES
+    takes_columns = True
 
     def defaults(self, task: Task) -> Mapping[str, Value]:
         return space.defaults(task)

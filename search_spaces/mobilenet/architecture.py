@@ -1,20 +1,19 @@
-"""MobileNet as data: version, stages, expansion; its presets, and its layers in closed form."""
+"""MobileNet as data: version, stages, expansion, and its layers in closed form."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from search_spaces.architecture import Architecture
 from search_spaces.costs import Layer, LayerPlan
-from search_spaces.errors import ArchitectureError
-from search_spaces.rules import Flag, Number, OneOf, OneOrEach, Rule, WholeNumber, WholeNumbers
+from search_spaces.many import at_least, repeated
+from search_spaces.rules import Flag, Number, OneOf, OneOrEach, Rule, WholeNumber, WholeNumbers, check_count, one_of
 
 MAX_STAGES = 8
 _ROUND_TO = 8
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +26,7 @@ class Block:
         squeeze_channels: inner channels of squeeze-and-excitation; 0 for none.
         activation: ``relu``, ``relu6`` or ``hardswish``.
         is_residual: whether the input is added to the output.
+        repeats: as in ``Layer``.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Block:
     squeeze_channels: int
     activation: str
     is_residual: bool
+    repeats: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,14 +99,13 @@ class MobileNetArchitecture(Architecture):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("widths", "strides", "kernel_size", "squeeze_excite"):
-            self._check_length(name, len(self.depths), "stages")
-        self._check_length("expand_ratio", sum(self.depths), "blocks")
+            check_count(name, getattr(self, name), len(self.depths), of="stages in depths")
+        check_count("expand_ratio", self.expand_ratio, sum(self.depths), of="blocks in depths")
 
     @property
     def blocks(self) -> tuple[tuple[Block, ...], ...]:
         """The blocks of every stage; the closed form and the network are both made from them."""
-        blocks = self._blocks()
-        return tuple(tuple(next(blocks) for _ in range(depth)) for depth in self.depths)
+        return tuple(self._stages())
 
     @property
     def stem_channels(self) -> int:
@@ -119,7 +119,7 @@ class MobileNetArchitecture(Architecture):
         if self.version == "v1":
             return last
         # Version 2 never makes its last convolution narrower (Sandler et al. 2018, sec. 5).
-        return 6 * last if self.version == "v3" else round_channels(self.last_width * max(1.0, self.width_mult))
+        return 6 * last if self.version == "v3" else round_channels(self.last_width * at_least(1.0, self.width_mult))
 
     @property
     def hidden_features(self) -> int:
@@ -153,7 +153,9 @@ class MobileNetArchitecture(Architecture):
         for index, stage in enumerate(self.blocks, start=1):
             plan.stage = f"stage{index}"
             for block in stage:
+                plan.repeats = block.repeats
                 _add_block(plan, block, self.version)
+        plan.repeats = 1
         if self.version != "v1":
             plan.stage = "last"
             plan.conv_norm(f"features.{sum(self.depths) + 1}", self.num_features, self.edge_activation, saved=False)
@@ -170,25 +172,29 @@ class MobileNetArchitecture(Architecture):
         """Activation of the first and the last convolution."""
         return {"v1": "relu", "v2": "relu6", "v3": "hardswish"}[self.version]
 
-    def _blocks(self) -> Iterator[Block]:
+    def _stages(self) -> Iterator[tuple[Block, ...]]:
         base_channels, in_channels, index = self.stem_width, self.stem_channels, 0
         for stage, depth in enumerate(self.depths):
+            blocks = []
             out_channels = round_channels(self.widths[stage] * self.width_mult)
-            for position in range(depth):
+            for position, repeats in repeated(depth):
                 stride = self.strides[stage] if position == 0 else 1
                 expanded = self._expanded(in_channels, base_channels, self._ratio(stage, index))
-                yield Block(
+                block = Block(
                     name=f"features.{index + 1}",
                     in_channels=in_channels,
                     expanded_channels=expanded,
                     out_channels=out_channels,
-                    kernel_size=_of(self.kernel_size, stage),
+                    kernel_size=one_of(self.kernel_size, stage),
                     stride=stride,
-                    squeeze_channels=round_channels(expanded // 4) if _of(self.squeeze_excite, stage) else 0,
+                    squeeze_channels=round_channels(expanded // 4) if one_of(self.squeeze_excite, stage) else 0,
                     activation=self._activation(stage),
                     is_residual=self.version != "v1" and stride == 1 and in_channels == out_channels,
+                    repeats=repeats,
                 )
+                blocks.append(block)
                 base_channels, in_channels, index = self.widths[stage], out_channels, index + 1
+            yield tuple(blocks)
 
     def _ratio(self, stage: int, index: int) -> float:
         if isinstance(self.expand_ratio, tuple):
@@ -208,19 +214,11 @@ class MobileNetArchitecture(Architecture):
     def _activation(self, stage: int) -> str:
         return "relu" if self.version == "v3" and stage < self.num_relu_stages else self.edge_activation
 
-    def _check_length(self, name: str, length: int, of: str) -> None:
-        value = getattr(self, name)
-        if isinstance(value, tuple) and len(value) != length:
-            raise ArchitectureError(
-                f"{name} has {len(value)} values, and there are {length} {of} (depths = {list(self.depths)})",
-                hint=f"give one for each of the {of}",
-            )
-
 
 def round_channels(channels: float) -> int:
     """The nearest multiple of 8 that is at least 90 % of ``channels``, as in all implementations of MobileNet."""
-    rounded = max(_ROUND_TO, int(channels + _ROUND_TO / 2) // _ROUND_TO * _ROUND_TO)
-    return rounded + _ROUND_TO if rounded < 0.9 * channels else rounded
+    rounded: int = at_least(_ROUND_TO, math.floor(channels + _ROUND_TO / 2) // _ROUND_TO * _ROUND_TO)
+    return rounded + _ROUND_TO * (rounded < 0.9 * channels)
 
 
 def _add_block(plan: LayerPlan, block: Block, version: str) -> None:
@@ -248,52 +246,3 @@ def _add_block(plan: LayerPlan, block: Block, version: str) -> None:
         plan.conv_norm(f"{prefix}.{index}", block.out_channels, block.activation if version == "v1" else "")
     if block.is_residual:
         plan.add(block.name)
-
-
-def _of(value: _T | tuple[_T, ...], index: int) -> _T:
-    return value[index] if isinstance(value, tuple) else value
-
-
-_V3_LARGE_RATIOS = (1, 4, 3, 3, 3, 3, 6, 2.5, 2.3, 2.3, 6, 6, 6, 6, 6)
-_V3_SMALL_RATIOS = (1, 4.5, 88 / 24, 4, 6, 6, 3, 3, 6, 6, 6)
-
-PRESETS: Mapping[str, MobileNetArchitecture] = {
-    # Howard et al. 2017, table 1.
-    "mobilenet": MobileNetArchitecture(
-        version="v1",
-        depths=(1, 2, 2, 6, 2),
-        widths=(64, 128, 256, 512, 1024),
-        strides=(1, 2, 2, 2, 2),
-        drop_rate=0.001,
-    ),
-    # Sandler et al. 2018, table 2.
-    "mobilenet_v2": MobileNetArchitecture(),
-    # The same for 32x32 images: strides of 1 in the first convolution and in the second stage.
-    "mobilenet_v2_cifar": MobileNetArchitecture(num_classes=10, strides=(1, 1, 2, 2, 1, 2, 1), stem="cifar"),
-    # Howard et al. 2019, table 1.
-    "mobilenet_v3_large": MobileNetArchitecture(
-        version="v3",
-        stem_width=16,
-        depths=(1, 2, 3, 4, 2, 3),
-        widths=(16, 24, 40, 80, 112, 160),
-        strides=(1, 2, 2, 2, 1, 2),
-        expand_ratio=_V3_LARGE_RATIOS,
-        kernel_size=(3, 3, 5, 3, 3, 5),
-        squeeze_excite=(False, False, True, False, True, True),
-        num_relu_stages=3,
-    ),
-    # Howard et al. 2019, table 2.
-    "mobilenet_v3_small": MobileNetArchitecture(
-        version="v3",
-        stem_width=16,
-        depths=(1, 2, 3, 2, 3),
-        widths=(16, 24, 40, 48, 96),
-        strides=(2, 2, 2, 1, 2),
-        expand_ratio=_V3_SMALL_RATIOS,
-        kernel_size=(3, 3, 5, 5, 5),
-        squeeze_excite=(True, False, True, True, True),
-        num_relu_stages=2,
-        last_width=1024,
-    ),
-}
-"""Networks of the papers by name."""

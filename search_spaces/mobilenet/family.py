@@ -9,7 +9,8 @@ from search_spaces.architecture import Architecture, Task
 from search_spaces.axes import Entry, each
 from search_spaces.family import Family, stem_for
 from search_spaces.mobilenet import space
-from search_spaces.mobilenet.architecture import PRESETS, MobileNetArchitecture
+from search_spaces.mobilenet.architecture import MobileNetArchitecture
+from search_spaces.mobilenet.presets import PRESETS
 from search_spaces.parameters import Value
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class MobileNetFamily(Family):
     architecture_type = MobileNetArchitecture
     presets = PRESETS
     axes = space.AXES
+    takes_columns = True
 
     def defaults(self, task: Task) -> Mapping[str, Value]:
         return space.defaults(task)

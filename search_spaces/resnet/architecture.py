@@ -1,4 +1,4 @@
-"""ResNet as data: kind of block, depths, widths; its presets, and its layers in closed form."""
+"""ResNet as data: kind of block, depths, widths, and its layers in closed form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from search_spaces.architecture import Architecture
 from search_spaces.costs import Layer, LayerPlan
 from search_spaces.errors import ArchitectureError
-from search_spaces.rules import OneOf, Rule, WholeNumber, WholeNumbers
+from search_spaces.many import repeated
+from search_spaces.rules import OneOf, Rule, WholeNumber, WholeNumbers, check_count
 
 MAX_STAGES = 6
 
@@ -25,6 +26,7 @@ class Block:
         name: path in the network.
         width: channels of its 3x3 convolutions.
         shortcut: ``identity``, or how the input is brought to another shape.
+        repeats: as in ``Layer``.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Block:
     out_channels: int
     stride: int
     shortcut: str
+    repeats: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +78,7 @@ class ResNetArchitecture(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.widths) != len(self.depths):
-            raise ArchitectureError(
-                f"widths has {len(self.widths)} stages and depths {len(self.depths)}",
-                hint="give both as many",
-            )
+        check_count("widths", self.widths, len(self.depths), of="stages in depths")
         for width in self.widths if self.block == "bottleneck" else ():
             if self.inner_width(width) < 1:
                 raise ArchitectureError(
@@ -99,7 +98,7 @@ class ResNetArchitecture(Architecture):
 
     def inner_width(self, width: int) -> int:
         """Channels of the 3x3 convolutions in a stage of this width."""
-        return width if self.block == "basic" else int(width * (self.width_per_group / 64)) * self.groups
+        return width if self.block == "basic" else width * self.width_per_group // 64 * self.groups
 
     def inactive_fields(self) -> frozenset[str]:
         inactive = {"groups", "width_per_group"} if self.block == "basic" else set[str]()
@@ -119,9 +118,9 @@ class ResNetArchitecture(Architecture):
         if self.stem == "imagenet":
             plan.max_pool("maxpool", kernel_size=3, stride=2, padding=1)
         for block in self._blocks():
-            plan.stage = block.stage
+            plan.stage, plan.repeats = block.stage, block.repeats
             self._add_block(plan, block)
-        plan.stage = "head"
+        plan.stage, plan.repeats = "head", 1
         plan.global_pool("avgpool")
         plan.linear("fc", self.num_classes)
         return tuple(plan.layers)
@@ -130,7 +129,7 @@ class ResNetArchitecture(Architecture):
         in_channels = self.widths[0]
         for stage, (depth, width) in enumerate(zip(self.depths, self.widths, strict=True), start=1):
             out_channels = width * EXPANSION[self.block]
-            for index in range(depth):
+            for index, repeats in repeated(depth):
                 stride = 2 if index == 0 and stage > 1 else 1
                 yield Block(
                     name=f"layer{stage}.{index}",
@@ -140,6 +139,7 @@ class ResNetArchitecture(Architecture):
                     out_channels=out_channels,
                     stride=stride,
                     shortcut="identity" if stride == 1 and in_channels == out_channels else self.shortcut,
+                    repeats=repeats,
                 )
                 in_channels = out_channels
 
@@ -175,42 +175,3 @@ def _add_shortcut(plan: LayerPlan, block: Block) -> None:
         plan.batch_norm(f"{block.name}.downsample.1", saved=False)
     else:
         plan.subsample(f"{block.name}.downsample", block.out_channels, stride=block.stride)
-
-
-def _cifar(depth: int) -> ResNetArchitecture:
-    """ResNet-(6n + 2) for 32x32 images, of sec. 4.2: three stages of n blocks, shortcuts of option A."""
-    return ResNetArchitecture(
-        num_classes=10,
-        depths=((depth - 2) // 6,) * 3,
-        widths=(16, 32, 64),
-        shortcut="padding",
-        stem="cifar",
-    )
-
-
-def _bottleneck(depths: tuple[int, ...], groups: int = 1, width_per_group: int = 64) -> ResNetArchitecture:
-    return ResNetArchitecture(block="bottleneck", depths=depths, groups=groups, width_per_group=width_per_group)
-
-
-PRESETS: Mapping[str, ResNetArchitecture] = {
-    # He et al. 2016, table 1.
-    "resnet18": ResNetArchitecture(),
-    "resnet34": ResNetArchitecture(depths=(3, 4, 6, 3)),
-    "resnet50": _bottleneck((3, 4, 6, 3)),
-    "resnet101": _bottleneck((3, 4, 23, 3)),
-    "resnet152": _bottleneck((3, 8, 36, 3)),
-    # Xie et al. 2017, arXiv:1611.05431, table 1; the larger two are torchvision's.
-    "resnext50_32x4d": _bottleneck((3, 4, 6, 3), 32, 4),
-    "resnext101_32x8d": _bottleneck((3, 4, 23, 3), 32, 8),
-    "resnext101_64x4d": _bottleneck((3, 4, 23, 3), 64, 4),
-    # Zagoruyko and Komodakis 2016, arXiv:1605.07146, table 8.
-    "wide_resnet50_2": _bottleneck((3, 4, 6, 3), 1, 128),
-    "wide_resnet101_2": _bottleneck((3, 4, 23, 3), 1, 128),
-    # He et al. 2016, table 6.
-    "resnet20_cifar": _cifar(20),
-    "resnet32_cifar": _cifar(32),
-    "resnet44_cifar": _cifar(44),
-    "resnet56_cifar": _cifar(56),
-    "resnet110_cifar": _cifar(110),
-}
-"""Networks of the papers by name."""

@@ -10,7 +10,8 @@ from search_spaces.axes import Entry, each
 from search_spaces.family import Family, stem_for
 from search_spaces.parameters import Value
 from search_spaces.resnet import space
-from search_spaces.resnet.architecture import PRESETS, ResNetArchitecture
+from search_spaces.resnet.architecture import ResNetArchitecture
+from search_spaces.resnet.presets import PRESETS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +24,7 @@ class ResNetFamily(Family):
     architecture_type = ResNetArchitecture
     presets = PRESETS
     axes = space.AXES
+    takes_columns = True
 
     def defaults(self, task: Task) -> Mapping[str, Value]:
         return space.defaults(task)

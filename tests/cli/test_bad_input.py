@@ -19,6 +19,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulation.run()
     simulation.store.close()
     (folder / "two.toml").write_text("[budget]\ntrails = 5\n[recipe]\nepochs = 0\n")
+    (folder / "networks.toml").write_text(
+        "[space.densenet]\ncompression = 0\nblock_config = []\n[space.resnet]\ndepth = 100000\n"
+    )
+    (folder / "deep.toml").write_text("[space.densenet]\nnum_blocks = 5\n")
     (folder / "gpus.toml").write_text("[resources]\ngpus_per_worker = 8\n")
     (folder / "other.toml").write_text(STUDY.replace("epochs = 8", "epochs = 9"))
     return folder
@@ -45,6 +49,15 @@ def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
             ["budget.trails = 5: unknown key", 'did you mean "trials"', "two.toml:4: recipe.epochs = 0"],
         ),
         (["search", "two.toml"], ["two.toml:2: budget.trails", "recipe.epochs = 0"]),
+        (
+            ["search", "networks.toml"],
+            [
+                "networks.toml:2: space.densenet.compression = 0: must be in (0, 1]; write it like 0.5",
+                "networks.toml:3: space.densenet.block_config = []: needs 1 to 6 blocks of 1 to 64 layers; write it",
+                "networks.toml:5: space.resnet.depth = 100000: must be at least 1 and at most 64; give at most 64",
+            ],
+        ),
+        (["search", "deep.toml"], ["shrinks 8x8 images below one pixel", "use images of 16 pixels", "fewer than 5"]),
         (["search", "digits", "--trials", "0"], ["--set budget.trials=0", "at least 1"]),
         (["search", "digits", "--set", "recipe.epoch=3"], ["epoch", '"epochs"']),
         (["search", "gpus.toml"], ["resources.gpus_per_worker = 8", "the cluster has 0 GPUs", "gpus_per_worker = 0"]),

@@ -24,6 +24,14 @@ class Done:
 
 Describe = Callable[..., Done]
 
+BROKEN: dict[str, dict[str, object]] = {
+    "block_config.json": {"block_config": []},
+    "layers.json": {"block_config": [6, 100_000]},
+    "compression.json": {"compression": 0},
+    "num_classes.json": {"num_classes": 0},
+}
+"""DenseNet-121 with a value that no network can have, by file."""
+
 
 @pytest.fixture
 def describe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Describe:
@@ -92,10 +100,20 @@ def test_the_name_of_a_file_is_no_markup(describe: Describe) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ([""], ['network = "": must be the name of a preset', "densenet121"]),
         (["densnet121"], ["unknown model 'densnet121'", 'did you mean "densenet121"?']),
         (["absent.json"], ["absent.json: No such file"]),
         (["."], ["architecture.json: No such file"]),
-        (["broken.json"], ["broken.json: block_config = []: needs 1 to 6 blocks", "write it like"]),
+        (["block_config.json"], ["block_config.json: block_config = []: needs 1 to 6 blocks", "write it like"]),
+        (
+            ["layers.json"],
+            [
+                "block_config = [6, 100000]: needs 1 to 6 blocks of 1 to 64 layers",
+                "block 2 has 100,000 layers: give at most 64",
+            ],
+        ),
+        (["compression.json"], ["compression.json: compression = 0: must be in (0, 1]", "write it like 0.5"]),
+        (["num_classes.json"], ["num_classes.json: num_classes = 0: must be at least 1", "give at least 1"]),
         (
             ["resnet18", "densenet121", "--image-size", "16"],
             ["densenet121: image_size = 16: stage 'features.transition3' would shrink", "use images of 32 pixels"],
@@ -110,8 +128,8 @@ def test_the_name_of_a_file_is_no_markup(describe: Describe) -> None:
 def test_what_cannot_be_described_is_refused_with_the_way_out(
     describe: Describe, arguments: list[str], words: list[str]
 ) -> None:
-    fields = get_architecture("densenet121").to_dict() | {"block_config": []}
-    Path("broken.json").write_text(json.dumps(fields))
+    for file, change in BROKEN.items():
+        Path(file).write_text(json.dumps(get_architecture("densenet121").to_dict() | change))
     done = describe(*arguments)
     assert (done.code, done.output) == (2, "")
     for word in words:

@@ -66,6 +66,7 @@ BASE = tomllib.loads(studies.read("digits")) | {
         "resnet": {"num_stages": 2, "depth": [1, 2], "base_width": {"low": 8, "high": 32, "log": True}},
         "mobilenet": {"expand_ratio": {"low": 1.0, "high": 6.0}, "kernel_size": [3, 5], "squeeze_excite": True},
     },
+    "budget": {"trials": 24, "wall_time": "2 h", "gpu_hours": 8, "patience": 50},
     "resources": {"engine": "auto", "workers_per_trial": 1, "max_concurrent_trials": 2},
     "tracking": {"enabled": True, "uri": "http://127.0.0.1:5000"},
 }
@@ -75,6 +76,7 @@ _TEXTS = [
     "fast",
     "<= 1k",
     "<= 5 ms",
+    "90 min",
     ">= 0.9",
     "1M",
     "sgd",
@@ -185,7 +187,12 @@ def configs(draw: st.DrawFn) -> SearchConfig:
             flip=draw(st.booleans()),
         ),
         latency=LatencySettings(num_threads=draw(st.integers(1, 4)), runtime=draw(st.sampled_from(Runtime))),
-        budget=Budget(trials=draw(st.integers(1, 99))),
+        budget=Budget(
+            trials=draw(st.integers(1, 99)),
+            wall_time=draw(st.sampled_from(("", "90 min"))),
+            gpu_hours=draw(st.floats(0, 9)),
+            patience=draw(st.integers(0, 9)),
+        ),
         resources=Resources(
             engine=draw(st.sampled_from(EngineName)),
             workers_per_trial=draw(st.integers(1, 4)),

@@ -121,6 +121,28 @@ TABLE = {
         "[budget]\ntrials = 1_000_000_000",
         "study.toml:2: budget.trials = 1000000000: must be at most 1,000,000",
     ),
+    "30 no duration": (
+        '[budget]\nwall_time = "two hours"',
+        'study.toml:2: budget.wall_time = "two hours": must be a duration such as "90 min"; units: s, min, h, d',
+    ),
+    "30 duration without a unit": ('[budget]\nwall_time = "90"', 'budget.wall_time = "90": must be a duration such as'),
+    "30 number for a duration": (
+        "[budget]\nwall_time = 90",
+        'study.toml:2: budget.wall_time = 90: must be text; write it in quotes: "90"',
+    ),
+    "30 no time at all": ('[budget]\nwall_time = "0 h"', 'budget.wall_time = "0 h": must be above 0 s and finite'),
+    "30 GPU-hours below nothing": (
+        "[budget]\ngpu_hours = -1",
+        "study.toml:2: budget.gpu_hours = -1: must be at least 0",
+    ),
+    "30 patience below nothing": (
+        "[budget]\npatience = -5",
+        "study.toml:2: budget.patience = -5: must be at least 0",
+    ),
+    "30 unknown scheduler": (
+        '[study]\nscheduler = "ahsa"',
+        'study.toml:2: study.scheduler = "ahsa": must be one of "front", "asha", "none"; did you mean "asha"?',
+    ),
     "31 misspelt objective": (
         '[objectives]\nmaximize = ["acuracy"]',
         'study.toml:2: objectives.maximize[0] = "acuracy": unknown objective; did you mean "accuracy"?',

@@ -55,6 +55,7 @@ def test_there_are_differences_exactly_where_hashes_differ(one: SearchConfig, ot
         ("recipe.epochs=20", "recipe.epochs: 16 -> 20"),
         ("recipe.optimizer=adamw", 'recipe.optimizer: "sgd" -> "adamw"'),
         ("study.seed=1", "study.seed: 0 -> 1"),
+        ("study.scheduler=asha", 'study.scheduler: "front" -> "asha"'),
         ("data.test_share=0.3", "data.test_share: 0.2 -> 0.3"),
         ("latency.num_threads=2", "latency.num_threads: 1 -> 2"),
         ("resources.workers_per_trial=2", "resources.workers_per_trial: 1 -> 2"),
@@ -89,7 +90,7 @@ def test_what_is_free_is_not_frozen() -> None:
     other = dataclasses.replace(
         config,
         study=dataclasses.replace(config.study, name="another"),
-        budget=Budget(trials=99, max_failed_share=0.1),
+        budget=Budget(trials=99, wall_time="2 h", gpu_hours=8.0, patience=50, max_failed_share=0.1),
         resources=Resources(engine=EngineName.GROUP, max_concurrent_trials=3, max_attempts=9, cpus_per_worker=2),
         tracking=Tracking(enabled=False, uri="http://a", experiment="b"),
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from orchestrator import studies
 from orchestrator.config.loading import load
 from orchestrator.config.settings import Budget, DataSettings, Recipe, Resources
 from orchestrator.data.catalog import inspect
+from orchestrator.errors import ConfigError
 from orchestrator.objectives import Constraint, Direction, Objective
 from search_spaces.architecture import Task
 from tests.config.conftest import Read
@@ -100,6 +102,10 @@ def test_a_byte_of_a_pipe_is_as_good_as_a_byte_of_a_file(tmp_path: Path) -> None
             "study.toml:3: recipe.warmup_epochs = 3.0: the decay over the last 2 of 4 epochs begins before",
         ),
         (
+            "[budget]\ngpu_hours = 12",
+            "study.toml:2: budget.gpu_hours = 12.0: has no effect, because no trial has a GPU; resources",
+        ),
+        (
             '[tracking]\nenabled = false\nuri = "http://a"',
             "study.toml:2: tracking.enabled = false: nothing is tracked, so the other settings have no effect",
         ),
@@ -108,6 +114,29 @@ def test_a_byte_of_a_pipe_is_as_good_as_a_byte_of_a_file(tmp_path: Path) -> None
 def test_a_setting_without_effect_is_a_warning(read: Read, text: str, warning: str) -> None:
     (found,) = read(text).warnings
     assert warning in found
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90 s", 90.0), ("30min", 1800.0), ("2 h", 7200.0), (" 1.5 h ", 5400.0), ("1 d", 86_400.0), ("0.5 s", 0.5)],
+)
+def test_a_wall_time_is_read_with_its_unit(read: Read, text: str, seconds: float) -> None:
+    assert read(f'[budget]\nwall_time = "{text}"').config.budget.wall_time_s == seconds
+
+
+def test_criteria_to_stop_combine_and_are_off_by_default(read: Read) -> None:
+    assert (Budget().wall_time_s, Budget().gpu_hours, Budget().patience) == (math.inf, 0.0, 0)
+    budget = '[budget]\nwall_time = "2 h"\ngpu_hours = 8\npatience = 50\n[resources]\ngpus_per_worker = 1'
+    loaded = read(budget, 'budget.wall_time=""')
+    assert loaded.config.budget == Budget(gpu_hours=8.0, patience=50)
+    assert loaded.warnings == ()
+
+
+def test_what_a_machine_is_fast_enough_for_ends_no_reproducible_study(read: Read) -> None:
+    reproducible = "[study]\nreproducible = true\n[resources]\nmax_concurrent_trials = 2\n[budget]\n"
+    assert read(reproducible + "patience = 5").config.budget.patience == 5
+    with pytest.raises(ConfigError, match=r"budget.wall_time = \"2 h\": ends a study by the speed of its machines"):
+        read(reproducible + 'wall_time = "2 h"')
 
 
 @pytest.mark.parametrize(

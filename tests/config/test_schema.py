@@ -49,6 +49,8 @@ def test_shipped_studies_fit_the_schema(name: str) -> None:
         "[space.mobilenet]\nsqueeze_excite = [true, false]\nkernel_size = 3",
         '[constraints]\nnum_parameters = 1e6\nmacs = "1.5G"\nlatency_ms = "<= 5ms"\naccuracy = ">= 97 %"',
         "[objectives]\nminimize = []",
+        '[study]\nscheduler = "asha"\n[budget]\nwall_time = "1.5 h"\ngpu_hours = 8\npatience = 50',
+        '[budget]\nwall_time = ""\ngpu_hours = 0',
     ],
 )
 def test_what_can_be_written_fits_the_schema(text: str) -> None:
@@ -84,6 +86,10 @@ def test_what_can_be_written_fits_the_schema(text: str) -> None:
         "[objectives]\nmaximize = []",
         '[study]\nname = "../../x"',
         "[study]\nseed = -1",
+        '[budget]\nwall_time = "two hours"',
+        "[budget]\nwall_time = 90",
+        "[budget]\ngpu_hours = -1",
+        "[budget]\npatience = 1.5",
         "recipe = 3",
     ],
 )

@@ -1,13 +1,25 @@
 """A family of one's own: VGG (Simonyan and Zisserman 2015), searched and described like the built-in ones.
 
-A family is an architecture (frozen values, and its layers in closed form), a ``Family`` (what a study may say of it)
-and a network. The distribution that holds it names the instance below:
+It takes three things, one below the other in this file:
+
+1. an ``Architecture``: frozen values, each with a rule, and its layers in closed form. Names of layers are the paths of
+   the modules in the network. From the layers come parameters, MACs, memory and the refusal of images that are too
+   small; from the values come identity and JSON.
+2. a ``Family``: the axes that a study may fix or search, their defaults, the space that is searched where a study says
+   nothing, and how values of axes become fields of the architecture.
+3. a network, made by ``Family.build``. Any ``torch.nn.Module`` that gives logits will do; one that derives from
+   ``search_spaces.layers.ImageClassifier`` also takes pretrained weights and can have its classifier replaced.
+
+The distribution that holds it names the instance at the end of this file:
 
     [project.entry-points."archfront.families"]
     vgg = "own_family:family"
 
-From then on ``[space.vgg]`` stands in study files, ``archfront describe vgg11_pooled`` prints its stages, and the
-processes that train know it. ``search_spaces.register_family(family)`` does the same for one process alone.
+From then on ``[space.vgg]`` stands in study files, ``archfront search study.toml`` searches it beside the other
+families, and ``archfront describe vgg11_pooled`` prints its stages. Trials train in processes of their own: the
+distribution is installed on every machine of a cluster. A study file can't name code, only an installed family.
+``search_spaces.register_family(family)`` makes it known to one process alone: enough to build, describe and sample, not
+for a study, whose workers are other processes.
 """
 
 from __future__ import annotations
@@ -73,6 +85,8 @@ class VGGFamily(Family):
     architecture_type = VGGArchitecture
     # Column A of table 1, with pooling in place of the two layers of 4096.
     presets: ClassVar[Mapping[str, Architecture]] = {"vgg11_pooled": VGGArchitecture()}
+    # ``fields`` and ``layers`` do nothing but arithmetic, range and comparisons: many networks are counted at once.
+    takes_columns = True
     axes: ClassVar[Mapping[str, Axis]] = {
         "width": Axis(rule=VGGArchitecture.rules["width"], meaning="channels of the first stage"),
         "num_stages": Axis(rule=WholeNumber(1, MAX_STAGES), meaning="stages"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,29 @@ import torch
 from torch.nn import functional
 
 from orchestrator.cli.app import run
+from orchestrator.measure.folding import fold_batch_norms
 from orchestrator.records import TrialState
 from orchestrator.selector import front
-from search_spaces import create_model, get_architecture, list_families, register_family, registry
+from orchestrator.training.evaluate import evaluate
+from orchestrator.training.loop import train
+from orchestrator.training.model_files import read_model
+from search_spaces import (
+    SearchSpace,
+    Task,
+    create_model,
+    get_architecture,
+    get_family,
+    list_families,
+    load_architecture,
+    register_family,
+    registry,
+)
 from search_spaces.summary import summarize
 from tests.examples import own_family
 from tests.live_tensors import measured_bytes
+from tests.search_spaces.test_cost_columns import assert_equal_costs
 from tests.simulation import Simulation, config_of
+from tests.training.trials import RECIPE, TestContext, small_dataset
 
 STUDY = """
 [study]
@@ -108,6 +126,15 @@ def test_its_axes_are_held_to_their_rules(
 
 
 @pytest.mark.usefixtures("_known")
+@pytest.mark.parametrize("image_size", [4, 32])
+def test_its_networks_cost_together_what_each_costs_alone(image_size: int) -> None:
+    family, task = get_family("vgg"), Task(num_classes=10, image_size=image_size)
+    space, rng = SearchSpace(families=(family.default_space(task),)), random.Random(0)
+    assert family.takes_columns
+    assert_equal_costs(family, [space.sample(rng).values for _ in range(40)], task)
+
+
+@pytest.mark.usefixtures("_known")
 def test_its_network_is_what_its_closed_forms_say() -> None:
     for depths in ((1, 1), (2, 1, 3)):
         architecture = get_architecture("vgg11_pooled", depths=depths, width=8, num_classes=10)
@@ -119,6 +146,26 @@ def test_its_network_is_what_its_closed_forms_say() -> None:
         assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
         predicted = summarize(architecture, image_size=32, batch_size=16).activation_bytes
         assert predicted == pytest.approx(measured_bytes(network.to("meta"), 16, 32), rel=0.1)
+
+
+@pytest.mark.usefixtures("_known")
+def test_its_network_is_trained_as_in_a_trial_and_read_again(tmp_path: Path) -> None:
+    dataset, context = small_dataset(), TestContext(directory=tmp_path)
+    architecture = get_family("vgg").architecture({"width": 8, "num_stages": 2}, dataset.task)
+    result = train(architecture, replace(RECIPE, epochs=8, flip=False), dataset, context)
+    losses = [report.train_loss for report in context.reports]
+    assert losses[-1] < 0.85 * losses[0]
+    assert load_architecture(tmp_path / "model") == architecture
+    assert evaluate(read_model(tmp_path / "model"), dataset.validation, dataset).accuracy == result.accuracy
+
+
+@pytest.mark.usefixtures("_known")
+def test_its_latency_is_measured_with_batch_norm_folded_into_its_convolutions() -> None:
+    network = create_model("vgg11_pooled", width=8, num_classes=10).eval()
+    folded, num_folded = fold_batch_norms(network)
+    image_BCHW = torch.randn(2, 3, 32, 32)
+    assert num_folded == 8
+    torch.testing.assert_close(folded(image_BCHW), network(image_BCHW))
 
 
 def test_an_installed_family_is_known_to_a_new_process(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Axes, budgets and hypervolumes of the report."""
+"""Axes and budgets of the report."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import pareto
 from orchestrator.report.axes import Axis, Scale, axis_over, short
-from orchestrator.report.curves import hypervolumes
 from orchestrator.report.tables import budgets
-from orchestrator.report.view import thinned, view_of
-from tests.synthetic import study
+from orchestrator.report.view import thinned
 
 POSITIVE = st.floats(1e-4, 1e10)
 
@@ -64,23 +61,6 @@ def test_budgets_are_round_increasing_and_reach_the_dearest(values: list[float])
     assert steps == sorted(set(steps))
     assert steps[-1] >= max(values) * (1 - 1e-6)
     assert all(round(step / 10 ** math.floor(math.log10(step) + 1e-9), 6) in (1, 2, 5) for step in steps)
-
-
-def test_the_hypervolume_never_falls_and_ends_at_that_of_the_front() -> None:
-    view = view_of(study(60, is_confirmed=False))
-    volumes = [volume for _, volume in hypervolumes(view)]
-    assert volumes == sorted(volumes)
-    assert 0 < volumes[0] < volumes[-1] < 1
-    logs = [
-        (-record.accuracy, math.log(record.num_parameters), math.log(record.predicted_latency_ms))
-        for record in view.completed
-    ]
-    columns = list(zip(*logs, strict=True))
-    scaled = [
-        [(value - min(column)) / (max(column) - min(column)) for value, column in zip(row, columns, strict=True)]
-        for row in logs
-    ]
-    assert volumes[-1] == pytest.approx(pareto.hypervolume(scaled, [1.1] * 3) / 1.1**3)
 
 
 @given(st.integers(0, 200), st.integers(0, 50))

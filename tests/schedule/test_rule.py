@@ -13,7 +13,9 @@ from scipy import stats
 
 from orchestrator import pareto
 from orchestrator.records import TrialState
-from orchestrator.schedule.rule import MIN_CHANCE, MIN_COMPLETED, Progress, decide, progress, rungs
+from orchestrator.schedule.progress import Progress, progress
+from orchestrator.schedule.rule import MIN_CHANCE, MIN_COMPLETED, rungs
+from tests.schedule.plain import decide
 from tests.synthetic import OBJECTIVES, completed, measured, study, unfinished
 
 RUNG = 4

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import pytest
 
 from orchestrator import pareto
-from orchestrator.schedule.rule import Decision, Progress, decide, rungs
+from orchestrator.schedule.progress import Progress
+from orchestrator.schedule.rule import Decision, rungs
+from tests.schedule.plain import decide
 from tests.synthetic import NUM_EPOCHS
 
 RUNGS = rungs(NUM_EPOCHS, 0.3)

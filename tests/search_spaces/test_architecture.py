@@ -136,7 +136,7 @@ def test_a_preset_comes_back_from_json(name: str) -> None:
 
 @pytest.mark.parametrize("family", list_families())
 def test_sampled_architectures_come_back_from_json(family: str, task: Task, sample: Sample) -> None:
-    for architecture in sample(family, task, 30):
+    for architecture in sample(family, task, 500):
         assert architecture_from_dict(json.loads(json.dumps(architecture.to_dict()))) == architecture
 
 
@@ -161,7 +161,7 @@ BAD = [
     (DenseNetArchitecture, "num_classes", 0, "num_classes = 0: must be at least 1"),
     (DenseNetArchitecture, "in_channels", -3, "in_channels = -3: must be at least 1"),
     (DenseNetArchitecture, "stem", "small", 'stem = "small": must be one of "imagenet", "cifar"'),
-    (ResNetArchitecture, "depths", [2, 2, 2], "widths has 4 stages and depths 3"),
+    (ResNetArchitecture, "depths", [2, 2, 2], "widths has 4 values, and there are 3 stages"),
     (ResNetArchitecture, "block", "wide", 'block = "wide": must be one of "basic", "bottleneck"'),
     (MobileNetArchitecture, "kernel_size", 4, "kernel_size = 4: must be one of 3, 5, 7"),
     (MobileNetArchitecture, "kernel_size", [3, 5], "kernel_size has 2 values, and there are 7 stages"),

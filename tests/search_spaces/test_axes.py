@@ -84,17 +84,21 @@ def test_an_axis_that_only_some_blocks_have_is_conditional(digits: Task) -> None
         ({"grwoth_rate": 8}, "space.densenet.grwoth_rate: unknown axis", 'did you mean "growth_rate"?'),
         ({"growth_rate_1": 8}, "space.densenet.growth_rate_1: unknown axis", 'did you mean "growth_rate"?'),
         ({"num_layers_0": 8}, "space.densenet.num_layers_0: unknown axis", 'did you mean "num_layers"?'),
-        ({"compression": 0}, "space.densenet.compression = 0: must be in (0, 1]", ""),
-        ({"growth_rate": span(0, 8)}, "space.densenet.growth_rate.low = 0: must be at least 1 and at most 512", ""),
+        ({"compression": 0}, "space.densenet.compression = 0: must be in (0, 1]", "write it like 0.5"),
+        (
+            {"growth_rate": span(0, 8)},
+            "space.densenet.growth_rate.low = 0: must be at least 1 and at most 512",
+            "give at least 1",
+        ),
         (
             {"growth_rate": FloatParameter(name="", low=8.5, high=16)},
             "space.densenet.growth_rate.low = 8.5: must be a whole number",
-            "",
+            "write it like 2",
         ),
         (
             {"bn_size": ChoiceParameter(name="", choices=(2, 4, 99))},
             "space.densenet.bn_size = 99: must be at least 0 and at most 16",
-            "",
+            "give at most 16",
         ),
         (
             {"block_config": (2, 2), "num_layers": span(1, 2)},
@@ -104,7 +108,7 @@ def test_an_axis_that_only_some_blocks_have_is_conditional(digits: Task) -> None
         (
             {"num_blocks": 2, "num_layers_3": span(1, 2)},
             "space.densenet.num_layers_3 has no effect: num_blocks is at most 2",
-            "",
+            "leave it out",
         ),
     ],
 )

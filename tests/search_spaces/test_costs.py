@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from search_spaces.costs import LayerPlan
-from search_spaces.errors import GeometryError
+from search_spaces.errors import ArchitectureError, GeometryError
+from search_spaces.resnet.architecture import ResNetArchitecture
 
 sides = st.integers(1, 40)
 strides = st.integers(1, 3)
@@ -46,6 +49,15 @@ def test_an_image_that_shrinks_below_one_pixel_is_refused_with_its_stage() -> No
         plan.average_pool("features.transition3.pool", kernel_size=2, stride=2)
     assert refusal.value.message == ("image_size = 1: stage 'features.transition3' would shrink 1x1 below one pixel")
     assert refusal.value.hint == "use larger images"
+
+
+@pytest.mark.parametrize("image_size", [0, -32, 32.0, True, "32", None, 4097])
+def test_images_have_a_whole_number_of_pixels(image_size: Any) -> None:
+    for ask in (ResNetArchitecture().macs, ResNetArchitecture().layers):
+        with pytest.raises(ArchitectureError) as refusal:
+            ask(image_size)
+        assert refusal.value.message.startswith("image_size = ")
+        assert refusal.value.hint
 
 
 def test_a_depthwise_convolution_is_told_from_a_grouped_one() -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from orchestrator.config.settings import Recipe
 from search_spaces import Architecture, Task, get_family, list_families, registry
 from search_spaces.layers import ImageClassifier
 from search_spaces.space import grid
+from tests.search_spaces.conftest import TASKS
 
 Sample = Callable[[str, Task, int], list[Architecture]]
 Build = Callable[[Architecture], ImageClassifier]
+
+BATCH_SIZE = Recipe().batch_size
 
 families = pytest.mark.parametrize("family", list_families())
 
@@ -75,12 +81,43 @@ def test_the_deepest_network_of_a_default_space_fits_its_images(family: str, ima
 
 
 @families
-def test_500_sampled_networks_have_the_parameters_of_their_closed_forms(
-    family: str, digits: Task, sample: Sample
+@pytest.mark.parametrize(("kind", "count"), [("digits", 300), ("cifar", 160), ("imagenet", 40)])
+def test_500_sampled_networks_agree_with_their_closed_forms_layer_by_layer(
+    family: str, kind: str, count: int, sample: Sample, build_on_meta: Build
 ) -> None:
-    for architecture in sample(family, digits, 500):
-        model = registry.build_model(architecture)
+    task = TASKS[kind]
+    for architecture in sample(family, task, count):
+        model = build_on_meta(architecture).eval()
         assert sum(parameter.numel() for parameter in model.parameters()) == architecture.num_parameters, architecture
+        shapes = output_shapes(model, task)
+        for layer in architecture.layers(task.image_size):
+            if layer.kind in {"conv", "depthwise_conv", "batch_norm"}:
+                assert shapes[layer.name] == layer.output_shape, (architecture, layer)
+            if layer.num_parameters or layer.macs:
+                assert figures(model.get_submodule(layer.name), layer.output_shape) == (
+                    layer.num_parameters,
+                    layer.macs,
+                ), (architecture, layer)
+
+
+def output_shapes(model: ImageClassifier, task: Task) -> dict[str, tuple[int, ...]]:
+    """Shapes of one image's tensors after each module."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, module in model.named_modules():
+        module.register_forward_hook(
+            lambda _module, _inputs, output, name=name: shapes.__setitem__(name, tuple(output.shape[1:]))
+        )
+    with torch.no_grad():
+        model(torch.zeros(1, task.in_channels, task.image_size, task.image_size, device="meta"))
+    return shapes
+
+
+def figures(module: nn.Module, output_shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Parameters and MACs of a module: every weight of a convolution works once for each pixel that comes out."""
+    num_parameters = sum(parameter.numel() for parameter in module.parameters())
+    if not isinstance(module, nn.Conv2d | nn.Linear):
+        return num_parameters, 0
+    return num_parameters, module.weight.numel() * output_shape[1] * output_shape[2]
 
 
 @families
@@ -99,18 +136,44 @@ def test_sampled_networks_have_the_shapes_and_macs_of_their_closed_forms(
 
 
 @families
-def test_sampled_networks_train_a_step_in_which_every_parameter_has_a_gradient(
-    family: str, digits: Task, sample: Sample
+@pytest.mark.parametrize(("kind", "count"), [("digits", 40), ("cifar", 4)])
+def test_sampled_networks_train_a_step_of_the_recipes_batch_in_which_every_parameter_has_a_gradient(
+    family: str, kind: str, count: int, sample: Sample
 ) -> None:
     torch.manual_seed(0)
-    image_BCHW, label_B = torch.randn(16, 1, 8, 8), torch.arange(16) % digits.num_classes
-    for architecture in sample(family, digits, 12):
+    task = TASKS[kind]
+    image_BCHW = torch.randn(BATCH_SIZE, task.in_channels, task.image_size, task.image_size)
+    label_B = torch.arange(BATCH_SIZE) % task.num_classes
+    for architecture in sample(family, task, count):
         model = registry.build_model(architecture).train()
         functional.cross_entropy(model(image_BCHW), label_B).backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
             assert parameter.grad.any(), name
+
+
+@families
+def test_sampled_networks_of_large_images_train_a_step_as_far_as_shapes_go(
+    family: str, sample: Sample, build_on_meta: Build
+) -> None:
+    task = TASKS["imagenet"]
+    image_BCHW = torch.zeros(BATCH_SIZE, task.in_channels, task.image_size, task.image_size, device="meta")
+    for architecture in sample(family, task, 4):
+        model = build_on_meta(architecture).train()
+        model(image_BCHW).sum().backward()
+        assert all(parameter.grad is not None for parameter in model.parameters()), architecture
+
+
+@families
+def test_channels_of_a_default_space_are_multiples_of_eight(family: str, task: Task) -> None:
+    channels = {"growth_rate", "num_init_features", "base_width", "width"}
+    parameters = get_family(family).default_space(task).parameters
+    named = [parameter for parameter in parameters if re.sub(r"_\d+$", "", parameter.name) in channels]
+    values = [value for parameter in named for value in grid(parameter)]
+    assert all(isinstance(value, int) and value % 8 == 0 for value in values)
+    # MobileNet searches a factor, and rounds what it makes.
+    assert values or "width_mult" in {parameter.name for parameter in parameters}
 
 
 @families

@@ -11,10 +11,10 @@ import search_spaces
 
 WITHOUT_TORCH = """
 import random, sys
-import search_spaces, search_spaces.summary
+import search_spaces
 from search_spaces import SearchSpace, Task, get_architecture, get_family, list_families, list_models, registry
 for name in list_models():
-    search_spaces.summary.summarize(get_architecture(name), image_size=64)
+    search_spaces.summarize(get_architecture(name), image_size=64)
 for name in list_families():
     task = Task(image_size=32)
     space = SearchSpace(families=(get_family(name).default_space(task),))
@@ -32,6 +32,10 @@ def test_costs_and_spaces_load_no_framework() -> None:
 @pytest.mark.parametrize("name", search_spaces.__all__)
 def test_every_public_name_exists(name: str) -> None:
     assert hasattr(search_spaces, name)
+
+
+def test_an_unknown_name_is_no_attribute() -> None:
+    assert not hasattr(search_spaces, "pretrained_model")
 
 
 def test_public_names_are_sorted() -> None:

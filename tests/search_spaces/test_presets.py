@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +15,7 @@ import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from search_spaces import Architecture, create_model, get_architecture, list_models
+from search_spaces import Architecture, create_model, get_architecture, get_family, list_families, list_models
 from search_spaces.layers import ImageClassifier
 
 # torchvision's tables: parameters, and billions of multiply-accumulates at 224 pixels.
@@ -142,6 +144,13 @@ def test_parameters_and_macs_are_the_published_ones(name: str) -> None:
     assert round(architecture.macs(224) / 1e9, 3) == giga_macs
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_figures_of_this_table_are_those_that_torchvision_publishes(name: str) -> None:
+    # "_ops" is the column GFLOPs of torchvision's tables of models.
+    published = torchvision.models.get_model_weights(name).DEFAULT.meta
+    assert PUBLISHED[name] == (published["num_params"], published["_ops"])
+
+
 @pytest.mark.parametrize("name", PRINTED)
 def test_parameters_round_to_the_printed_ones(name: str) -> None:
     digits = len(PRINTED[name].partition(".")[2])
@@ -152,6 +161,13 @@ def test_densenet_264_and_mobilenet_v1_have_the_parameters_that_their_tables_add
     assert get_architecture("densenet264").num_parameters == 33_337_704
     assert get_architecture("mobilenet").num_parameters == 4_231_976
     assert get_architecture("mobilenet").macs(224) // 1_000_000 == 568  # printed as 569 million
+
+
+@pytest.mark.parametrize("family", list_families())
+def test_help_cites_the_table_of_every_preset(family: str) -> None:
+    cited = importlib.import_module(f"search_spaces.{family}.presets").__doc__
+    for name in get_family(family).presets:
+        assert re.search(rf"\b{name}\b[\w\s,]* {{2,}}.*\btable \d", str(cited)), name
 
 
 @each(list_models())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -13,7 +14,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor
 
-from search_spaces import create_model, get_architecture
+from search_spaces import Architecture, create_model, get_architecture, pretrained
 from search_spaces.errors import WeightsError
 from search_spaces.layers import ImageClassifier
 from search_spaces.pretrained import create_pretrained, load_weights, read_weights
@@ -82,6 +83,9 @@ def test_densenets_old_names_and_files_without_counters_are_understood(hub: Path
         ("densenet121", {"in_channels": 1}, r"fits no network with in_channels = 1 \(3 in the preset\)"),
         ("resnet50", {"stem": "cifar"}, r"fits no network with stem = cifar \(imagenet in the preset\)"),
         ("mobilenet_v2", {"width_mult": 0.5}, r"fits no network with width_mult = 0.5 \(1.0 in the preset\)"),
+        ("mobilenet_v3_small", {"num_relu_stages": 0}, r"fits no network with num_relu_stages = 0 \(2 in the preset\)"),
+        ("densenet264", {"bn_size": 2}, r"fits no network with block_config = .* in the preset\); bn_size = 2 .*"),
+        ("mobilenet", {"num_classes": 7}, r"fits no network with version = v1 \(v2 in the preset\); .* and 2 more"),
         ("resnet18", {}, r"resnet18 has no weights 'IMAGENET1K_V9'"),
     ],
 )
@@ -102,6 +106,48 @@ def test_a_file_of_ones_own_is_taken(suffix: str, tmp_path: Path) -> None:
         save_file(weights, file)
     model = create_pretrained(SMALL, file)
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+
+
+def test_weights_that_do_not_fit_are_refused_before_the_network_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, devices = tmp_path / "weights.pth", list[torch.device]()
+    torch.save(create_model(SMALL).state_dict(), file)
+    build = pretrained.build_model
+
+    def watched(architecture: Architecture) -> torch.nn.Module:
+        devices.append(torch.get_default_device())
+        return build(architecture)
+
+    monkeypatch.setattr(pretrained, "build_model", watched)
+    with pytest.raises(WeightsError, match="fits no network with growth_rate"):
+        create_pretrained("densenet121", "IMAGENET1K_V1", growth_rate=256)
+    assert devices == []
+    with pytest.raises(WeightsError, match="doesn't fit this densenet") as refusal:
+        create_pretrained("densenet121", file)
+    assert devices == [torch.device("meta")]
+    assert refusal.value.hint.startswith("take weights of this very network")
+
+
+def test_what_names_no_weights_is_refused_with_what_does() -> None:
+    weights: Any
+    for weights in (True, None, 1):
+        with pytest.raises(WeightsError, match=r"^weights = \w+: give a name such as IMAGENET1K_V1, or a .safetensors"):
+            create_pretrained(SMALL, weights)
+    with pytest.raises(WeightsError) as refusal:
+        create_pretrained("resnet18", "weights.bin")
+    assert refusal.value.hint == "a .safetensors or .pth file will do, too; known: IMAGENET1K_V1, DEFAULT"
+
+
+def test_a_network_that_refuses_weights_is_left_as_it_was(tmp_path: Path) -> None:
+    torch.save(create_model(SMALL, depths=(3, 3, 2)).state_dict(), tmp_path / "weights.pth")
+    model = create_model(SMALL)
+    assert isinstance(model, ImageClassifier)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(WeightsError):
+        load_weights(model, tmp_path / "weights.pth", freeze=True)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_a_file_of_another_network_is_refused_with_what_differs(tmp_path: Path) -> None:

@@ -1,101 +1,26 @@
-"""Names, files and points lead to one architecture; families of one's own stand beside the built-in ones."""
+"""Names, files and points lead to one architecture; what does not exist is refused with what does."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from torch import nn
 
 from search_spaces import (
-    Architecture,
     ArchitectureError,
-    Family,
     GeometryError,
     Point,
-    SearchSpace,
     Task,
     architecture_from_dict,
     create_model,
     get_architecture,
     get_family,
-    list_families,
-    list_models,
     load_architecture,
-    register_family,
     registry,
 )
-from search_spaces.axes import Axis, Entry
-from search_spaces.costs import Layer, LayerPlan
-from search_spaces.layers import ImageClassifier, mean_over_pixels
-from search_spaces.parameters import IntParameter, Value
-from search_spaces.rules import Rule, WholeNumber
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackArchitecture(Architecture):
-    """A family of one's own, in full: a few equal convolutions."""
-
-    family: ClassVar[str] = "stack"
-    rules: ClassVar[Mapping[str, Rule]] = {
-        **Architecture.rules,
-        "width": WholeNumber(1, 64),
-        "depth": WholeNumber(1, 8),
-    }
-
-    width: int = 8
-    depth: int = 2
-
-    def layers(self, image_size: int) -> tuple[Layer, ...]:
-        plan = LayerPlan(in_channels=self.in_channels, image_size=image_size)
-        for index in range(self.depth):
-            plan.conv(f"convs.{2 * index}", self.width, kernel_size=3)
-            plan.activation(f"convs.{2 * index + 1}")
-        plan.global_pool("convs")
-        plan.linear("fc", self.num_classes)
-        return tuple(plan.layers)
-
-
-class Stack(nn.Module):
-    def __init__(self, architecture: StackArchitecture) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for index in range(architecture.depth):
-            in_channels = architecture.width if index else architecture.in_channels
-            layers += [nn.Conv2d(in_channels, architecture.width, 3, padding=1, bias=False), nn.ReLU()]
-        self.convs = nn.Sequential(*layers)
-        self.fc = nn.Linear(architecture.width, architecture.num_classes)
-
-    def forward(self, image_BCHW: Any) -> Any:
-        return self.fc(mean_over_pixels(self.convs(image_BCHW)))
-
-
-class StackFamily(Family):
-    name = "stack"
-    architecture_type = StackArchitecture
-    presets: ClassVar[Mapping[str, Architecture]] = {"stack8": StackArchitecture()}
-    axes: ClassVar[Mapping[str, Axis]] = {
-        "width": Axis(rule=WholeNumber(1, 64), meaning="channels"),
-        "depth": Axis(rule=WholeNumber(1, 8), meaning="convolutions"),
-    }
-
-    def defaults(self, task: Task) -> Mapping[str, Value]:
-        return {"width": 8, "depth": 2}
-
-    def default_entries(self, task: Task) -> Mapping[str, Entry]:
-        return {"width": IntParameter(name="width", low=8, high=32, step=8)}
-
-    def fields(self, values: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
-        return values
-
-    def build(self, architecture: Architecture) -> nn.Module:
-        assert isinstance(architecture, StackArchitecture)
-        return Stack(architecture)
+from search_spaces.layers import ImageClassifier
 
 
 def test_a_preset_may_be_changed_field_by_field() -> None:
@@ -106,7 +31,11 @@ def test_a_preset_may_be_changed_field_by_field() -> None:
 @pytest.mark.parametrize(
     ("call", "message", "hint"),
     [
-        (lambda: get_family("vgg"), "unknown family 'vgg'. Available: densenet, resnet, mobilenet", ""),
+        (
+            lambda: get_family("vgg"),
+            "unknown family 'vgg'",
+            "known: densenet, resnet, mobilenet; an installed entry point of archfront.families makes",
+        ),
         (lambda: get_architecture("densnet121"), "unknown model 'densnet121'", 'did you mean "densenet121"?'),
         (lambda: create_model("densenet121", num_classes=0), "num_classes = 0: must be at least 1", ""),
         (lambda: get_architecture("resnet18", growht=1), "resnet has no field 'growht'", "known: "),
@@ -127,6 +56,29 @@ def test_what_does_not_exist_is_refused_with_what_does(call: Any, message: str, 
         call()
     assert refusal.value.message.startswith(message)
     assert refusal.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("word", ["pretrained", "weights"])
+def test_a_network_with_trained_weights_is_asked_for_by_another_function(word: str) -> None:
+    with pytest.raises(ArchitectureError, match=r"create_pretrained\("):
+        create_model("resnet18", **{word: "IMAGENET1K_V1"})
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"), [("", '""'), (None, "null"), (18, "18"), (["resnet18"], '["resnet18"]'), (b"resnet18", '"b')]
+)
+def test_what_is_neither_name_nor_path_nor_architecture_is_refused(source: Any, shown: str) -> None:
+    with pytest.raises(ArchitectureError) as refusal:
+        create_model(source)
+    assert refusal.value.message.startswith(f"network = {shown}")
+    assert refusal.value.message.endswith(": must be the name of a preset")
+    assert "Architecture" in refusal.value.hint
+
+
+@pytest.mark.parametrize("source", ["x" * 10_000, "x" * 10_000 + ".json", "\0", Path("x" * 10_000)])
+def test_a_name_that_no_file_can_have_is_refused(source: str | Path) -> None:
+    with pytest.raises(ArchitectureError):
+        create_model(source)
 
 
 def test_a_point_becomes_the_architecture_of_its_values(digits: Task) -> None:
@@ -193,79 +145,3 @@ def test_a_file_that_is_absent_or_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "architecture.json").write_text("{")
     with pytest.raises(ArchitectureError, match="is no JSON"):
         load_architecture(tmp_path)
-
-
-@pytest.mark.usefixtures("own_registry")
-def test_a_family_of_ones_own_is_searched_and_built_like_any_other(digits: Task) -> None:
-    register_family(StackFamily())
-    space = SearchSpace(families=(get_family("stack").default_space(digits),))
-    assert space.num_points == 4
-    architecture = registry.architecture(Point(family="stack", values={"width": 16}), digits)
-    model = create_model(architecture)
-    assert sum(parameter.numel() for parameter in model.parameters()) == architecture.num_parameters
-    assert architecture_from_dict(architecture.to_dict()) == architecture
-    assert "stack8" in list_models()
-    assert isinstance(create_model("stack8"), Stack)
-
-
-@pytest.mark.usefixtures("own_registry")
-def test_a_name_is_given_to_one_family() -> None:
-    class OtherStack(StackFamily):
-        presets: ClassVar[Mapping[str, Architecture]] = {}
-
-    class Resnet18(StackFamily):
-        name = "other"
-        presets: ClassVar[Mapping[str, Architecture]] = {"resnet18": StackArchitecture()}
-
-    register_family(StackFamily())
-    with pytest.raises(ArchitectureError, match="there is a family 'stack' already"):
-        register_family(OtherStack())
-    with pytest.raises(ArchitectureError, match="there is a model 'resnet18' already"):
-        register_family(Resnet18())
-
-
-@pytest.mark.usefixtures("own_registry")
-def test_an_installed_family_is_loaded_when_it_is_first_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(tmp_path, monkeypatch, "stack = own_families:family")
-    assert list_families() == ["densenet", "resnet", "mobilenet", "stack"]
-    get_architecture("resnet18")
-    assert "own_families" not in sys.modules
-    assert get_family("stack").name == "stack"
-    assert "own_families" in sys.modules
-
-
-@pytest.mark.usefixtures("own_registry")
-def test_a_model_of_an_installed_family_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, monkeypatch, "stack = own_families:family")
-    assert get_architecture("stack8", width=4).to_dict()["width"] == 4
-
-
-@pytest.mark.usefixtures("own_registry")
-@pytest.mark.parametrize(
-    ("entry_point", "message"),
-    [
-        ("stack = own_families:StackFamily", "entry point 'stack' of archfront.families is no family of that name"),
-        ("other = own_families:family", "entry point 'other' of archfront.families is no family of that name"),
-        ("stack = absent_module:family", "entry point 'stack' of archfront.families can't be loaded"),
-    ],
-)
-def test_an_entry_point_that_names_no_family_is_refused(
-    entry_point: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(tmp_path, monkeypatch, entry_point)
-    with pytest.raises(ArchitectureError) as refusal:
-        get_family(entry_point.partition(" ")[0])
-    assert refusal.value.message.startswith(message)
-
-
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, entry_point: str) -> None:
-    """Puts a distribution with one entry point on the path, as an installer would."""
-    metadata = folder / "own_families-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: own-families\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(f"[archfront.families]\n{entry_point}\n")
-    (folder / "own_families.py").write_text(f"from {__name__} import StackFamily\nfamily = StackFamily()\n")
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "own_families", raising=False)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from search_spaces import get_family, list_families
 from search_spaces.errors import ArchitectureError
 from search_spaces.rules import Flag, Number, OneOf, OneOrEach, Rule, WholeNumber, WholeNumbers
 
@@ -72,7 +73,36 @@ def test_a_refusal_names_value_and_rule(rule: Rule, value: object, message: str)
 def test_a_block_that_is_too_deep_is_pointed_out() -> None:
     with pytest.raises(ArchitectureError) as refusal:
         BLOCKS.accept("block_config", [6, 100_000])
-    assert refusal.value.hint == "block 2 has 100,000 layers"
+    assert refusal.value.hint == "block 2 has 100,000 layers: give at most 64"
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "hint"),
+    [
+        (WholeNumber(1, 8), 0, "give at least 1"),
+        (WholeNumber(1, 64), 100_000, "give at most 64"),
+        (WholeNumber(1, 8), 2.5, "write it like 2"),
+        (SHARE, 0, "write it like 0.5"),
+        (SHARE, "half", "write it like 0.5"),
+        (OneOf(("v1", "v2")), 4, 'write it like "v1"'),
+        (Flag(), 1, "write it like true"),
+        (BLOCKS, [], "write it like [2, 4]"),
+        (BLOCKS, [0, 1], "block 1 has 0 layers: give at least 1"),
+        (OneOrEach(OneOf((3, 5)), 3), [], "write it like 3"),
+    ],
+)
+def test_a_refusal_ends_with_the_way_out(rule: Rule, value: object, hint: str) -> None:
+    with pytest.raises(ArchitectureError) as refusal:
+        rule.accept("axis", value)
+    assert refusal.value.hint == hint
+
+
+@pytest.mark.parametrize("family", list_families())
+def test_the_example_of_every_rule_is_accepted(family: str) -> None:
+    described = get_family(family)
+    rules = [*described.architecture_type.rules.values(), *(axis.rule for axis in described.axes.values())]
+    for rule in [*rules, WholeNumbers(1, 1, 1, each="block", of="layers"), WholeNumber(5, 9)]:
+        rule.accept("axis", rule.example)
 
 
 def test_a_word_that_is_nearly_right_is_suggested() -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from orchestrator.records import TrialState
 from orchestrator.store.messages import MessageKind
+from orchestrator.suggest.wiring import proposals_of
 from search_spaces import registry
-from tests.simulation import STUDY, Simulation, config_of, predict_latency_ms
+from tests.simulation import STUDY, Simulation, config_of, predict_latencies, predict_latency_ms
 
 
 def test_no_architecture_is_trained_twice(tmp_path: Path) -> None:
@@ -19,8 +20,8 @@ def test_no_architecture_is_trained_twice(tmp_path: Path) -> None:
 
 
 def test_refused_asks_cost_no_trial_and_keep_their_reason(tmp_path: Path) -> None:
-    config = config_of(tmp_path, STUDY, 'constraints.num_parameters="<= 20k"', 'constraints.latency_ms="<= 0.6 ms"')
-    simulation = Simulation(tmp_path / "study", config)
+    limits = ['constraints.num_parameters="<= 20k"', 'constraints.latency_ms="<= 0.6 ms"']
+    simulation = Simulation(tmp_path / "study", config_of(tmp_path, STUDY, "study.sampler=tpe", *limits))
     simulation.run()
     assert len(simulation.store.records) == 30
     assert all(record.num_parameters <= 20_000 for record in simulation.store.records.values())
@@ -28,6 +29,15 @@ def test_refused_asks_cost_no_trial_and_keep_their_reason(tmp_path: Path) -> Non
     refused = [ask for ask in simulation.store.asks if ask.refusal == "infeasible"]
     assert refused
     assert all(max(ask.violations.values()) > 0 for ask in refused)
+
+
+def test_known_cost_asks_for_nothing_that_breaks_a_limit(tmp_path: Path) -> None:
+    limits = ['constraints.num_parameters="<= 20k"', 'constraints.latency_ms="<= 0.6 ms"']
+    simulation = Simulation(tmp_path / "study", config_of(tmp_path, STUDY, *limits))
+    simulation.run()
+    assert len(simulation.store.records) == len(simulation.store.asks) == 30
+    assert all(record.num_parameters <= 20_000 for record in simulation.store.records.values())
+    assert all(record.predicted_latency_ms <= 0.6 for record in simulation.store.records.values())
 
 
 def test_the_costs_of_a_trial_are_those_of_its_network(tmp_path: Path) -> None:
@@ -84,6 +94,27 @@ def test_a_resumed_study_suggests_what_the_undisturbed_one_does(tmp_path: Path, 
     resumed.run(num_slots=1)
     expected = {number: record.architecture_id for number, record in whole.store.records.items()}
     assert {number: record.architecture_id for number, record in resumed.store.records.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("sampler", "num_trials"),
+    [
+        *((sampler, count) for sampler in ("known-cost", "tpe", "nsga2", "random") for count in (0, 1, 20, 150)),
+        ("gp", 0),
+        ("gp", 12),
+    ],
+)
+def test_a_rebuilt_history_suggests_what_the_kept_one_does(tmp_path: Path, sampler: str, num_trials: int) -> None:
+    config = config_of(tmp_path, STUDY, f"study.sampler={sampler}", "budget.trials=200")
+    kept = Simulation(tmp_path / "study", config)
+    kept.run(num_slots=3, until=lambda: len(kept.store.records) >= num_trials)
+    rebuilt = proposals_of(kept.store, config, predict_latency_ms=predict_latency_ms, latencies=predict_latencies)
+    number = len(kept.store.asks)
+    suggestions = []
+    for proposals in (kept.proposals, rebuilt):
+        proposals._sampler.observe(kept.store.asks, kept.store.record_of_ask)
+        suggestions.append(proposals._sampler.ask(number))
+    assert suggestions[0] == suggestions[1]
 
 
 def test_waiting_trials_keep_the_search_open_until_they_end(tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""Whole searches over a table: how many seeds of a study fare, beside random search."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.config.settings import SamplerName, SchedulerName, SearchConfig
+from orchestrator.errors import BadInputError
+from orchestrator.simulate.score import Completion, GrowingFront, Scorer, Trace
+from orchestrator.simulate.study import SimulatedStudy
+from orchestrator.simulate.table import ArchitectureTable
+from search_spaces.errors import ArchitectureError
+from search_spaces.registry import architecture
+
+SHARES = (0.95, 0.99)
+"""Of the oracle's hypervolume: the costs to these are reported."""
+
+_NUM_PROBES = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    """One simulated search.
+
+    Attributes:
+        states: number of trials by state.
+        cost_ratio: by share of the oracle's hypervolume, what it cost to reach it over what the oracle pays; infinite
+            where it was not reached.
+        hypervolume_share: of the oracle's, at the end.
+        cost_s: worker-seconds to the end.
+    """
+
+    trace: Trace
+    states: Mapping[str, int]
+    cost_ratio: Mapping[float, float]
+    hypervolume_share: float
+    cost_s: float
+
+
+def simulate(config: SearchConfig, table: ArchitectureTable, *, seed: int, num_workers: int) -> SearchResult:
+    """One search; it sees the table's seed ``seed`` modulo their number, and ends with its budget or at 99 %."""
+    scorer = Scorer.of(table, config.objectives, image_size=config.task.image_size)
+    seeded = replace(config, study=replace(config.study, seed=seed))
+    front, target = GrowingFront(scorer.points), scorer.target(max(SHARES))
+
+    def is_enough(completion: Completion) -> bool:
+        return front.add(completion.architecture_id) >= target
+
+    study = simulated(seeded, table, num_workers=num_workers, until=is_enough)
+    oracle = scorer.oracle()
+    return SearchResult(
+        trace=study.trace,
+        states=Counter(str(record.state) for record in study.store.records.values()),
+        cost_ratio={
+            share: scorer.cost_to(study.trace, share, num_workers) / scorer.cost_to(oracle, share, 1)
+            for share in SHARES
+        },
+        hypervolume_share=front.hypervolume / scorer.front_hypervolume,
+        cost_s=study.time_s * num_workers,
+    )
+
+
+def simulated(
+    config: SearchConfig,
+    table: ArchitectureTable,
+    *,
+    num_workers: int,
+    until: Callable[[Completion], bool] = lambda _: False,
+) -> SimulatedStudy:
+    """A study that ran to its end in a folder that is gone; its records are still in memory."""
+    with tempfile.TemporaryDirectory(prefix="archfront-simulated-") as folder:
+        table_seed = config.study.seed % table.num_seeds
+        study = SimulatedStudy.begun(Path(folder) / "study", config, table, table_seed=table_seed)
+        try:
+            study.run(num_workers=num_workers, until=until)
+        finally:
+            study.store.close()
+    return study
+
+
+def random_search(config: SearchConfig) -> SearchConfig:
+    """The same study without a model and without stopping anything."""
+    study = replace(config.study, sampler=SamplerName.RANDOM, scheduler=SchedulerName.NONE)
+    return replace(config, study=study)
+
+
+def check_covered(config: SearchConfig, table: ArchitectureTable) -> None:
+    """Refuses a table that has next to nothing of the study's space.
+
+    Raises:
+        BadInputError: with the share that it has.
+    """
+    rng = random.Random(0)
+    ids = []
+    for _ in range(_NUM_PROBES):
+        try:
+            ids.append(architecture(config.space.sample(rng), config.task).architecture_id)
+        except ArchitectureError:
+            continue
+    share = statistics.fmean(name in table.rows for name in ids) if ids else 0.0
+    if share < 0.01:
+        raise BadInputError(
+            f"the table has {share:.1%} of the study's space", hint="simulate the study that the table was made for"
+        )
+    if config.recipe.epochs > table.num_epochs:
+        raise BadInputError(
+            f"recipe.epochs = {config.recipe.epochs}: the table's curves have {table.num_epochs} epochs",
+            hint=f"--set recipe.epochs={table.num_epochs}",
+        )

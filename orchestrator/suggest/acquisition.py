@@ -1,0 +1,136 @@
+"""Which candidate is worth its training most: expected hypervolume improvement per predicted second.
+
+Legend: N observed networks, P pending ones, M candidates, D cost objectives, K regressors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.suggest.improvement import expected_hypervolume_improvement, shifted_lognormal
+from orchestrator.suggest.surrogate import Features, Surrogate
+
+Array = NDArray[np.float64]
+
+REFERENCE = 1.1
+"""Of every objective; their ranges are scaled to [0, 1]."""
+
+ERROR_SHIFT = 0.01
+"""Added to an error before its logarithm is taken, so that the last half per cent does not count for everything."""
+
+_MIN_ERROR_RANGE = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Networks:
+    """Networks and what is known of them without training.
+
+    Attributes:
+        objectives_ND: the costs that are objectives, as logarithms scaled to [0, 1].
+        work_NK: logarithms of what the seconds of training depend on.
+    """
+
+    features: Features
+    objectives_ND: Array
+    work_NK: Array
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> Networks:
+        return Networks(
+            features=self.features[rows], objectives_ND=self.objectives_ND[rows], work_NK=self.work_NK[rows]
+        )
+
+    def __len__(self) -> int:
+        return len(self.work_NK)
+
+    def joined(self, others: Networks) -> Networks:
+        """These networks, then the others."""
+        return Networks(
+            features=self.features.joined(others.features),
+            objectives_ND=np.concatenate([self.objectives_ND, others.objectives_ND]),
+            work_NK=np.concatenate([self.work_NK, others.work_NK]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Worth:
+    """Candidates as they are judged; ``gain`` is in units of scaled hypervolume, ``rate`` is gain per second."""
+
+    gain_M: Array
+    rate_M: Array
+    error_M: Array
+    error_low_M: Array
+    error_high_M: Array
+
+
+def to_value(error: Array) -> Array:
+    """An error as the surrogate models it."""
+    value: Array = np.log(error + ERROR_SHIFT)
+    return value
+
+
+def to_error(value: Array) -> Array:
+    error: Array = np.exp(value) - ERROR_SHIFT
+    return error
+
+
+def judge(
+    candidates: Networks, observed: Networks, error_N: Array, pending: Networks, *, scales_P: Array, seconds_M: Array
+) -> Worth:
+    """The worth of each candidate, given what was observed and what is being trained.
+
+    A pending network counts as if it ended as predicted, so that nobody trains its like beside it. The front that must
+    be improved is that of the predicted errors of all networks of this study: a lucky seed hides no other network.
+    """
+    surrogate = Surrogate.conditioned(observed.features, to_value(error_N), scales_P)
+    ours = np.flatnonzero(observed.features.source_N == 0)
+    known = observed[ours].joined(pending)
+    known_N, _ = surrogate.predict(known.features)
+    if len(pending):
+        surrogate = surrogate.with_more(pending.features, known_N[len(ours) :])
+    mean_M, std_M = surrogate.predict(candidates.features)
+    believed_N = to_error(known_N)
+    seen_N = np.concatenate([believed_N, error_N[ours]]) if len(known) else to_error(mean_M)
+    low, high = min(believed_N, default=seen_N.min()), seen_N.max()
+    unit = max(high - low, _MIN_ERROR_RANGE)
+    expected_below = shifted_lognormal(mean_M, std_M, shift=ERROR_SHIFT)
+    gain_M = expected_hypervolume_improvement(
+        lambda level: expected_below(low + unit * level) / unit,
+        candidates.objectives_ND,
+        np.column_stack([(believed_N - low) / unit, known.objectives_ND]),
+        reference=np.full(1 + known.objectives_ND.shape[1], REFERENCE),
+    )
+    return Worth(
+        gain_M=gain_M,
+        rate_M=gain_M / seconds_M,
+        error_M=to_error(mean_M),
+        error_low_M=to_error(mean_M - 2 * std_M),
+        error_high_M=to_error(mean_M + 2 * std_M),
+    )
+
+
+# Exponents of MACs, activations and layers in the seconds of an epoch: between a small network on one core, whose time
+# goes into calls, and a large one, whose time goes into arithmetic.
+_EXPONENTS_K = np.array([0.35, 0.25, 0.4])
+_EXPONENT_STD = 0.3
+_SECONDS_STD = 0.2
+
+
+def predicted_seconds(candidates: Networks, observed: Networks, seconds_N: Array) -> Array:
+    """Seconds of an epoch by a power law of MACs, activations and layers: its exponents start from those above.
+
+    Without observations the unit is arbitrary; only ratios count.
+    """
+    exponents_K, offset = _EXPONENTS_K, 0.0
+    if len(seconds_N):
+        mean_K = observed.work_NK.mean(axis=0)
+        work_NK = observed.work_NK - mean_K
+        target_N = np.log(seconds_N)
+        residual_N = target_N - target_N.mean() - work_NK @ _EXPONENTS_K
+        precision_KK = work_NK.T @ work_NK / _SECONDS_STD**2 + np.eye(len(mean_K)) / _EXPONENT_STD**2
+        exponents_K = _EXPONENTS_K + np.linalg.solve(precision_KK, work_NK.T @ residual_N / _SECONDS_STD**2)
+        offset = target_N.mean() - float(mean_K @ exponents_K)
+    seconds_M: Array = np.exp(offset + candidates.work_NK @ exponents_K)
+    return seconds_M

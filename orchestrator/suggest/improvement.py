@@ -1,0 +1,107 @@
+"""How much hypervolume an architecture is expected to add whose costs are known and whose error is not.
+
+Points are minimised: first the error (one minus accuracy), then the costs. What a point of known costs c adds at
+error e is the integral over all levels t from e up to the reference error of the volume of costs that c covers and no
+other point with an error of at most t does. With only the error uncertain its expectation needs no sampling and no
+approximation: each box of costs that the front begins to cover at level t counts with the expected improvement below
+the reference error, less the expected improvement below t.
+
+Legend: N candidates, F points of the front, D costs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+Array = NDArray[np.float64]
+
+ExpectedBelow = Callable[[float], Array]
+"""E[max(level - error, 0)] of each candidate's error, for a level; ``normal`` and ``shifted_lognormal`` make one."""
+
+
+def expected_hypervolume_improvement(
+    expected_below: ExpectedBelow, costs_ND: Array, front_F: Array, *, reference: Array
+) -> Array:
+    """The exact expectation for candidates of uncertain errors and known costs.
+
+    Args:
+        costs_ND: of the candidates; one that is not below the reference in every cost adds nothing.
+        front_F: points (F, 1 + D), errors first; those that are dominated do no harm.
+        reference: the point (1 + D,) up to which volume counts.
+
+    Returns:
+        One value for each candidate, at least 0.
+    """
+    corner_D = reference[1:]
+    below_reference_N = expected_below(float(reference[0]))
+    expected_N = np.prod(np.maximum(corner_D - costs_ND, 0.0), axis=1) * below_reference_N
+    for level, boxes in _newly_covered(front_F[front_F[:, 0] < reference[0]], corner_D):
+        covered_N = np.zeros(len(costs_ND))
+        for low_D, high_D in boxes:
+            covered_N += np.prod(np.maximum(high_D - np.maximum(low_D, costs_ND), 0.0), axis=1)
+        expected_N -= covered_N * (below_reference_N - expected_below(level))
+    improvement_N: Array = np.maximum(expected_N, 0.0)
+    return improvement_N
+
+
+def normal(mean_N: Array, std_N: Array) -> ExpectedBelow:
+    """Of normally distributed errors."""
+
+    def expected_below(level: float) -> Array:
+        depth_N = (level - mean_N) / std_N
+        density_N = np.exp(-0.5 * depth_N**2) / np.sqrt(2.0 * np.pi)
+        expected_N: Array = std_N * (depth_N * ndtr(depth_N) + density_N)
+        return expected_N
+
+    return expected_below
+
+
+def shifted_lognormal(mean_N: Array, std_N: Array, *, shift: float) -> ExpectedBelow:
+    """Of errors whose sum with ``shift`` has a logarithm of this mean and deviation: the price of a put option."""
+    expected_sum_N = np.exp(mean_N + 0.5 * std_N**2)
+
+    def expected_below(level: float) -> Array:
+        if level + shift <= 0.0:
+            return np.zeros(len(mean_N))
+        depth_N = (np.log(level + shift) - mean_N) / std_N
+        expected_N: Array = (level + shift) * ndtr(depth_N) - expected_sum_N * ndtr(depth_N - std_N)
+        return np.maximum(expected_N, 0.0)
+
+    return expected_below
+
+
+def _newly_covered(points_F: Array, corner_D: Array) -> Iterator[tuple[float, list[tuple[Array, Array]]]]:
+    """Each point's error and the boxes of costs that no point of a smaller error covers."""
+    before = np.empty((0, len(corner_D)))
+    for row in points_F[np.lexsort(points_F.T[::-1])]:
+        costs_D = row[1:]
+        if (costs_D >= corner_D).any() or (before <= costs_D).all(axis=1).any():
+            continue
+        yield float(row[0]), list(_boxes(costs_D, before, corner_D))
+        before = np.vstack([before[~(before >= costs_D).all(axis=1)], costs_D])
+
+
+def _boxes(low_D: Array, others_FD: Array, high_D: Array) -> Iterator[tuple[Array, Array]]:
+    """Disjoint boxes that fill [low, high] except where it is at or above one of the others in every column."""
+    others_FD = others_FD[(others_FD < high_D).all(axis=1)]
+    if not len(others_FD):
+        if (low_D < high_D).all():
+            yield low_D, high_D
+        return
+    if len(low_D) == 1:
+        end = float(others_FD.min())
+        if low_D[0] < end:
+            yield low_D, np.array([end])
+        return
+    # Slices along the last column: within one, the same others count.
+    cuts = np.unique(np.maximum(others_FD[:, -1], low_D[-1]))
+    edges = [float(low_D[-1]), *cuts[cuts > low_D[-1]].tolist(), float(high_D[-1])]
+    for start, end in itertools.pairwise(edges):
+        counting_FD = others_FD[others_FD[:, -1] <= start, :-1]
+        for low, high in _boxes(low_D[:-1], counting_FD, high_D[:-1]):
+            yield np.append(low, start), np.append(high, end)

@@ -1,0 +1,57 @@
+"""The proposals of a study, put together from its settings: alike for a search, a simulation and a replay."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from orchestrator.config.seeds import derive_seed
+from orchestrator.config.settings import SearchConfig
+from orchestrator.suggest.costing import PredictLatencies, PredictLatency, cost_table, one_by_one
+from orchestrator.suggest.pool import CandidatePool
+from orchestrator.suggest.proposals import Ledger, Proposals
+from orchestrator.suggest.sampler import OptunaSampler
+from orchestrator.suggest.stored import StoredResults
+
+
+def proposals_of(
+    store: Ledger,
+    config: SearchConfig,
+    *,
+    predict_latency_ms: PredictLatency,
+    latencies: PredictLatencies | None = None,
+    stored: StoredResults | None = None,
+) -> Proposals:
+    """Proposals that write into ``store``.
+
+    Args:
+        latencies: where many can be predicted faster than one by one.
+    """
+    pool = partial(
+        CandidatePool,
+        config.space,
+        partial(cost_table, task=config.task, latencies=latencies or one_by_one(predict_latency_ms, config.task)),
+        objectives=[objective.name for objective in config.objectives],
+        constraints=config.constraints,
+        seed=derive_seed(config.study.seed, "pool"),
+    )
+    sampler = OptunaSampler(
+        space=config.space,
+        objectives=config.objectives,
+        seed=config.study.seed,
+        name=config.study.sampler,
+        pool=pool,
+        priors=stored.priors if stored else (),
+        is_timed=not config.study.reproducible,
+    )
+    return Proposals(
+        store=store,
+        sampler=sampler,
+        space=config.space,
+        task=config.task,
+        constraints=config.constraints,
+        predict_latency_ms=predict_latency_ms,
+        num_trials=config.budget.trials,
+        seed=config.study.seed,
+        stored=stored,
+        lag=config.lag,
+    )
