@@ -108,6 +108,24 @@ def accepted(family: str, axes: Axes, values: Mapping[str, Value]) -> dict[str, 
     return checked
 
 
+def described(axes: Axes, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of all axes that say what an architecture's fields say: also ``num_layers_2`` of ``block_config``.
+
+    Not every architecture is the one that they describe: a list of widths need not double its first.
+    """
+    counts = {axis.repeats for axis in axes.values() if axis.repeats}
+    values = {name: fields[name] for name in axes if name in fields}
+    for name, axis in axes.items():
+        spelt = next((fields[other] for other in axis.excludes if axes[other].holds_list and other in fields), None)
+        if name in values or spelt is None:
+            continue
+        if axis.repeats:
+            values |= {f"{name}_{index}": element for index, element in enumerate(spelt, start=1)}
+        else:
+            values[name] = len(spelt) if name in counts else spelt[0]
+    return values
+
+
 def each(values: Mapping[str, Any], name: str, count: int) -> tuple[Any, ...]:
     """The values of a repeated axis: ``num_layers_2`` where it is given, else ``num_layers`` for all.
 

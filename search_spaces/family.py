@@ -12,7 +12,7 @@ from search_spaces.axes import Axes, Entry
 from search_spaces.errors import ArchitectureError
 from search_spaces.parameters import Value
 from search_spaces.rules import OneOf
-from search_spaces.space import FamilySpace
+from search_spaces.space import FamilySpace, Point, contains, is_active
 
 if TYPE_CHECKING:
     from torch import nn
@@ -88,6 +88,24 @@ class Family(ABC):
     def problems(self, entries: Mapping[str, Entry]) -> tuple[ArchitectureError, ...]:
         """Everything that is wrong with a study's entries, where ``space`` raises the first."""
         return tuple(axes.problems(self.name, self.axes, entries))
+
+    @final
+    def point_of(self, architecture: Architecture, space: FamilySpace, task: Task) -> Point | None:
+        """The point of a space at which an architecture is; None where it is at none."""
+        fields = {name: getattr(architecture, name) for name in architecture.rules}
+        described = axes.described(self.axes, fields)
+        values: dict[str, Value] = dict(space.fixed)
+        for parameter in space.parameters:
+            if is_active(parameter, values):
+                if not contains(parameter, described.get(parameter.name)):
+                    return None
+                values[parameter.name] = described[parameter.name]
+        try:
+            found = self.architecture(values, task)
+        except ArchitectureError:
+            return None
+        is_same = found.architecture_id == architecture.architecture_id
+        return Point(family=self.name, values=values) if is_same else None
 
     @final
     def architecture(self, values: Mapping[str, Value], task: Task) -> Architecture:

@@ -113,6 +113,17 @@ def is_active(parameter: Parameter, values: Mapping[str, Value]) -> bool:
     return condition is None or values.get(condition.parameter) in condition.values
 
 
+def contains(parameter: Parameter, value: Value | None) -> bool:
+    """Whether an axis can have a value."""
+    if isinstance(parameter, ChoiceParameter):
+        return value in parameter.choices
+    if isinstance(value, bool) or not isinstance(value, int | float) or not parameter.low <= value <= parameter.high:
+        return False
+    if isinstance(parameter, IntParameter):
+        return isinstance(value, int) and (value - parameter.low) % parameter.step == 0
+    return parameter.step is None or value in grid(parameter)
+
+
 def draw(parameter: Parameter, rng: random.Random) -> Value:
     """One value of the axis, uniform on its scale."""
     match parameter:

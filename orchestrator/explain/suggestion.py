@@ -25,6 +25,8 @@ def _reason(sampler: str, reason: Mapping[str, Any]) -> str:
         case "spread":
             candidates = wording.count(reason["num_candidates"], "candidate")
             return f"spread the study's first trials over the sizes of {candidates}"
+        case "preset":
+            return f"is the published network {reason['name']}, which the search begins with"
         case "gain":
             return _gain(reason)
         case "random":

@@ -40,7 +40,11 @@ class SearchEnd:
     def _look(self) -> None:
         reason = self._criteria.reason(self._store.records.values(), self._clock.wall_time_s)
         if reason is not None:
-            self.reason = reason
-            self._store.note("search_ended", {"reason": reason})
-            logger.info("no new trial starts: %s", reason)
-            self._tell(reason)
+            self.conclude(reason)
+
+    def conclude(self, reason: str) -> None:
+        """No new trial starts from here on."""
+        self.reason = reason
+        self._store.note("search_ended", {"reason": reason})
+        logger.info("no new trial starts: %s", reason)
+        self._tell(reason)

@@ -28,8 +28,8 @@ def open_study(root: Path, config: SearchConfig, *, takeover: bool = False) -> S
         StorageError: the folder can't be written.
     """
     frozen = frozen_settings(config)
-    read_sources(config)  # refused before anything is made
     if not (root / "study.db").exists():
+        read_sources(config)  # refused before anything is made; later the sources may be gone
         _check_writable(root)
         create(root, name=config.study.name, frozen=frozen, frozen_hash=config_hash(frozen))
     changes = differences(read_snapshot(root).frozen, frozen)

@@ -154,6 +154,8 @@ def _search(
             )
     if interruption.is_requested:
         raise InterruptedStudyError("interrupted; running trials are checkpointed")
+    if proposals.is_exhausted and end.reason is None:
+        end.conclude("every feasible architecture that was found has been tried")
     check_outcome(store, config, proposals)
 
 

@@ -101,8 +101,7 @@ class KnownCostSampler(BaseSampler):
         assert len(left), "every candidate was suggested"
         num_known = len(self._history) + len(self._priors)
         is_early = num_known < MIN_OBSERVED or (trial.number < NUM_SPREAD and not len(self._priors))
-        row = self._spread(trial.number, left) if is_early else self._best(trial.number, left)
-        return to_params(self._pool.points[row], self._space)
+        return to_params(self._pool.points[self._chosen(trial.number, left, is_early=is_early)], self._space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -148,6 +147,13 @@ class KnownCostSampler(BaseSampler):
 
     def _pending(self) -> _Rows:
         return _rows(self._row_of_trial[number] for number in sorted(self._open))
+
+    def _chosen(self, number: int, left: _Rows, *, is_early: bool) -> int:
+        preset = next((row for row in self._pool.presets if self._is_left[row]), None)
+        if preset is not None:
+            self.reason = {"how": "preset", "name": self._pool.presets[preset], "num_candidates": len(left)}
+            return preset
+        return self._spread(number, left) if is_early else self._best(number, left)
 
     def _spread(self, number: int, left: _Rows) -> int:
         """The cheapest of those whose size is nearest to the next quantile: small first, then evenly between."""

@@ -55,6 +55,7 @@ class CandidatePool:
     Points that are not in it can be described on the same scales.
 
     Attributes:
+        presets: places of published networks, with their names.
         size_N: logarithms of the parameters, scaled to [0, 1].
     """
 
@@ -66,14 +67,18 @@ class CandidatePool:
         objectives: Sequence[str],
         constraints: Sequence[Constraint],
         seed: int,
+        presets: Mapping[str, Point] | None = None,
     ) -> None:
         self._space = space
         self._costing = costing
         self._objectives = tuple(name for name in objectives if name != ACCURACY)
-        drawn = _drawn(space, random.Random(seed))
+        named = presets or {}
+        others = [point for point in _drawn(space, random.Random(seed)) if point not in named.values()]
+        drawn = [*named.values(), *others]
         table = costing(drawn)
-        rows = _thinned(np.flatnonzero(_is_feasible(table, constraints)), table.costs_N[NUM_PARAMETERS])
+        rows = _thinned(np.flatnonzero(_is_feasible(table, constraints)), table.costs_N[NUM_PARAMETERS], len(named))
         self.points: tuple[Point, ...] = tuple(drawn[row] for row in rows)
+        self.presets = {place: list(named)[row] for place, row in enumerate(rows.tolist()) if row < len(named)}
         logs = _logarithms({name: column_N[rows] for name, column_N in table.costs_N.items()})
         self._ranges = {name: _range(column_N) for name, column_N in logs.items()}
         self.networks = self._described(self.points, logs)
@@ -140,8 +145,11 @@ def _is_feasible(table: CostTable, constraints: Sequence[Constraint]) -> NDArray
     return feasible_N
 
 
-def _thinned(rows: NDArray[np.intp], num_parameters_N: Array) -> NDArray[np.intp]:
-    """At most ``MAX_CANDIDATES``, as even as they can be over the logarithm of the parameters, in their old order."""
+def _thinned(rows: NDArray[np.intp], num_parameters_N: Array, num_kept: int) -> NDArray[np.intp]:
+    """At most ``MAX_CANDIDATES``, as even as they can be over the logarithm of the parameters, in their old order.
+
+    Rows below ``num_kept`` stay in any case.
+    """
     if len(rows) <= MAX_CANDIDATES:
         return rows
     logs_N = np.log(num_parameters_N[rows])
@@ -152,6 +160,7 @@ def _thinned(rows: NDArray[np.intp], num_parameters_N: Array) -> NDArray[np.intp
     sorted_bins = bins_N[order]
     place_N = np.empty(len(rows), dtype=np.intp)
     place_N[order] = np.arange(len(rows)) - np.searchsorted(sorted_bins, sorted_bins)
+    place_N[rows < num_kept] = -1
     kept: NDArray[np.intp] = np.sort(np.argsort(place_N, kind="stable")[:MAX_CANDIDATES])
     return rows[kept]
 

@@ -8,6 +8,7 @@ from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SearchConfig
 from orchestrator.suggest.costing import PredictLatencies, PredictLatency, cost_table, one_by_one
 from orchestrator.suggest.pool import CandidatePool
+from orchestrator.suggest.presets import preset_points
 from orchestrator.suggest.proposals import Ledger, Proposals
 from orchestrator.suggest.sampler import OptunaSampler
 from orchestrator.suggest.stored import StoredResults
@@ -33,6 +34,7 @@ def proposals_of(
         objectives=[objective.name for objective in config.objectives],
         constraints=config.constraints,
         seed=derive_seed(config.study.seed, "pool"),
+        presets=preset_points(config.space, config.task),
     )
     sampler = OptunaSampler(
         space=config.space,

@@ -40,7 +40,7 @@ def plain_chance(candidate: Progress, history: Sequence[Progress], *, rung: int)
     leverage = 1.0 + 1.0 / num + (value - mean_x) ** 2 / spread_x
     error = max(scatter, 0.01 * math.sqrt(spread_y / num)) * math.sqrt(leverage)
     chance = float(stdtr(num - 2, (mean_y + slope * (value - mean_x) - max(cheaper)) / error))
-    return chance, chance >= 0.05 or not any(dominates(other, candidate, rung=rung) for other in history)
+    return chance, chance >= rule.MIN_CHANCE or not any(dominates(other, candidate, rung=rung) for other in history)
 
 
 def dominates(other: Progress, candidate: Progress, *, rung: int) -> bool:
