@@ -47,7 +47,7 @@ MIN_OBSERVED = 3
 MAX_PRIORS = 64
 """Networks of other studies that a surrogate is conditioned on."""
 
-_SPREAD_QUANTILES = (0.02, 0.7)
+_SPREAD_QUANTILES = (0.02, 0.35)
 _NUM_ALIKE = 12
 
 # Scales are fitted anew when so many trials have ended, and on them alone.

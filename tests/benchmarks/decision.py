@@ -1,7 +1,7 @@
 """How long a rung decision takes among many trials: ``python -m tests.benchmarks.decision``.
 
-Made-up trials with two cost objectives. Between two decisions one trial is new; what a decision reads, ranks and fits is
-all that a report of Ray Tune waits for.
+Made-up trials with two cost objectives. Between two decisions one trial is new; what a decision reads, ranks and fits
+is all that a report of Ray Tune waits for.
 """
 
 from __future__ import annotations
