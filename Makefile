@@ -25,8 +25,13 @@ lint: .venv/.installed-dev
 	$(BIN)/codespell
 	$(BIN)/deptry .
 
+# Hours: searches take most of them. Each can be run by itself.
 bench: .venv/.installed-dev
 	$(BIN)/python -m tests.benchmarks.orchestration
+	$(BIN)/python -m tests.benchmarks.memory
+	$(BIN)/python -m tests.benchmarks.suggestion
+	$(BIN)/python -m tests.benchmarks.decision
+	$(BIN)/python -m tests.benchmarks.search --seeds 50
 
 lock: .venv/bin/uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \

@@ -19,7 +19,7 @@ REFERENCE = 1.1
 """Of every objective; their ranges are scaled to [0, 1]."""
 
 ERROR_SHIFT = 0.003
-"""Added to an error before its logarithm is taken, so that the last tenths of a per cent do not count for everything."""
+"""Added to an error before its logarithm is taken: the last tenths of a per cent must not count for everything."""
 
 _MIN_ERROR_RANGE = 0.02
 
