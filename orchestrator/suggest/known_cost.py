@@ -38,8 +38,10 @@ PREDICTED_ACCURACY = "predicted_accuracy"
 MAX_JUDGED = 2_000
 """Candidates that one suggestion looks at: another draw each time where the pool holds more."""
 
-NUM_SPREAD = 4
-"""Suggestions that are spread over the sizes before anything is modelled."""
+SPREAD_PER_FAMILY = 2
+"""Suggestions that are spread over the sizes of each family before anything is modelled.
+
+A family that was seen in its smallest networks alone would be taken for a bad one."""
 
 MIN_OBSERVED = 3
 """Observations without which nothing is modelled."""
@@ -47,8 +49,8 @@ MIN_OBSERVED = 3
 MAX_PRIORS = 64
 """Networks of other studies that a surrogate is conditioned on."""
 
-_SPREAD_QUANTILES = (0.02, 0.35)
-_NUM_ALIKE = 12
+_SPREAD_QUANTILES = (0.02, 0.5)
+_NUM_ALIKE = 6
 
 # Scales are fitted anew when so many trials have ended, and on them alone.
 _REFITS = (5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
@@ -76,6 +78,7 @@ class KnownCostSampler(BaseSampler):
         self._networks = pool.networks
         self._row_of = {_key(to_params(point, space)): row for row, point in enumerate(pool.points)}
         self._is_left = np.ones(len(pool), dtype=bool)
+        self._num_spread = SPREAD_PER_FAMILY * len(space.families)
         self._row_of_trial: dict[int, int] = {}
         self._history = History()
         self._open: set[int] = set()
@@ -100,7 +103,7 @@ class KnownCostSampler(BaseSampler):
         left = np.flatnonzero(self._is_left)
         assert len(left), "every candidate was suggested"
         num_known = len(self._history) + len(self._priors)
-        is_early = num_known < MIN_OBSERVED or (trial.number < NUM_SPREAD and not len(self._priors))
+        is_early = num_known < MIN_OBSERVED or (trial.number < self._num_spread and not len(self._priors))
         return to_params(self._pool.points[self._chosen(trial.number, left, is_early=is_early)], self._space)
 
     def sample_independent(
@@ -156,13 +159,17 @@ class KnownCostSampler(BaseSampler):
         return self._spread(number, left) if is_early else self._best(number, left)
 
     def _spread(self, number: int, left: _Rows) -> int:
-        """The cheapest of those whose size is nearest to the next quantile: small first, then evenly between."""
+        """Family by family the cheapest of those whose size is nearest to the next quantile of the family's sizes."""
+        num_families = len(self._space.families)
+        family_N = self._pool.networks.features.family_N
+        of_family = left[family_N[left] == number % num_families]
+        alike = of_family if len(of_family) else left
         low, high = _SPREAD_QUANTILES
-        place = number / (NUM_SPREAD - 1) if number < NUM_SPREAD else _van_der_corput(number - NUM_SPREAD + 1)
-        rng = np.random.default_rng(derive_seed(self._seed, "spread", number))
-        place += rng.uniform(-0.5, 0.5) / NUM_SPREAD
-        target = float(np.quantile(self._pool.size_N, min(1.0, max(0.0, low + (high - low) * place))))
-        alike = left[np.argsort(np.abs(self._pool.size_N[left] - target), kind="stable")[:_NUM_ALIKE]]
+        jitter = np.random.default_rng(derive_seed(self._seed, "spread", number)).uniform(-0.25, 0.25)
+        place = low + (high - low) * (_van_der_corput(number // num_families + 1) + jitter)
+        sizes_N = self._pool.size_N[family_N == family_N[alike[0]]]
+        target = float(np.quantile(sizes_N, min(1.0, max(0.0, place))))
+        alike = alike[np.argsort(np.abs(self._pool.size_N[alike] - target), kind="stable")[:_NUM_ALIKE]]
         seconds_M = acquisition.predicted_seconds(self._networks[alike], self._networks[_rows([])], np.empty(0))
         self.reason = {"how": "spread", "num_candidates": len(left)}
         return int(alike[seconds_M.argmin()])
