@@ -94,7 +94,8 @@ def _accepted(path: KeyPath, value: Any, problems: Problems, *, adapter: TypeAda
     from pydantic import ValidationError
 
     try:
-        return {str(path[-1]): adapter.validate_python(value)}
+        # TOML has lists where settings are tuples.
+        return {str(path[-1]): adapter.validate_python(tuple(value) if isinstance(value, list) else value)}
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             rule, hint = _rule(detail["type"], detail.get("ctx", {}), value)
@@ -114,6 +115,7 @@ _TYPES = {
     "finite_number": "a finite number",
     "bool_type": "true or false",
     "string_type": "text",
+    "tuple_type": "a list",
 }
 
 
