@@ -35,7 +35,7 @@ EPOCH_S = "epoch_s"
 PREDICTED_ACCURACY = "predicted_accuracy"
 """User attribute of a trial that was stopped: what the scheduler predicted it to end with."""
 
-MAX_JUDGED = 2_000
+MAX_JUDGED = 1_500
 """Candidates that one suggestion looks at: another draw each time where the pool holds more."""
 
 SPREAD_PER_FAMILY = 2
