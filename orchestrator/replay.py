@@ -15,7 +15,7 @@ from typing import Any
 from orchestrator.config.identity import from_frozen
 from orchestrator.config.settings import Budget, SearchConfig
 from orchestrator.measure.predictor import LatencyPredictor
-from orchestrator.records import EpochReport, TrialRecord, TrialState
+from orchestrator.records import Cause, EpochReport, TrialRecord
 from orchestrator.schedule.rungs import rung_judge
 from orchestrator.store.reading import LoggedEvent, StudyLog, read_log
 from orchestrator.store.rows import Ask, Attempt
@@ -160,14 +160,15 @@ class _Ledger:
         self.asks.append(logged)
 
     def _begin(self, ask: Ask, record: TrialRecord) -> None:
-        logged = self._log.records.get(record.number, record)
+        """The log is followed also where it differs from what was derived."""
+        logged = self._log.records[record.number]
         self._trial_of_ask[ask.number] = record.number
-        state = logged.state if logged.cause == "reused" else TrialState.RUNNING
-        self.records[record.number] = replace(
-            logged if state.is_end else record,
-            architecture=logged.architecture,
-            architecture_id=logged.architecture_id,
-        )
+        if logged.cause is Cause.REUSED:
+            self.records[record.number] = replace(logged, latency=None, test_accuracy=None)
+        else:
+            self.records[record.number] = replace(
+                record, architecture=logged.architecture, architecture_id=logged.architecture_id
+            )
 
 
 def _report(event: LoggedEvent) -> EpochReport:

@@ -30,6 +30,7 @@ GAIN = {
     "predicted_epoch_s": 1.5,
     "num_observed": 7,
     "num_pending": 1,
+    "num_judged": 1_500,
     "num_candidates": 9_812,
 }
 STOP = {"go_on": False, "reason": "chance 0.012", "chance": 0.012, "needed": 0.95, "predicted": 0.9312}
@@ -81,7 +82,7 @@ def paragraph(log: StudyLog, number: int = 0) -> str:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (GAIN, "greatest gain per second among the 9,812 candidates left: 0.0125"),
+        (GAIN, "greatest gain per second among 1,500 of the 9,812 candidates left: 0.0125"),
         (GAIN, "an accuracy of 0.9700 (0.9600 to 0.9800) at 1.5 s an epoch, as 7 results told with 1 trial still"),
         (GAIN | {"predicted_epoch_s": None}, "(0.9600 to 0.9800), as 7 results"),
         ({"how": "spread", "num_candidates": 12}, "spread the study's first trials over the sizes of 12 candidates"),

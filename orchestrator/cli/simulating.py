@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def simulate(
     study: Study,
     *,
-    table: Annotated[Path, typer.Option(help="Parquet file of trained architectures; docs in the README.")],
+    table: Annotated[Path, typer.Option(help="Parquet file of trained architectures.")],
     workers: Annotated[int, typer.Option(min=1, max=10_000, help="Trials at a time.")] = 1,
     seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Searches, each with a seed of its own.")] = 5,
     overrides: Set = [],  # noqa: B006 - typer reads it
@@ -35,8 +35,7 @@ def simulate(
     searches.check_covered(config, known)
     methods = {str(config.study.sampler): config, "random": searches.random_search(config)}
     results = {
-        name: [searches.simulate(one, known, seed=seed, num_workers=workers) for seed in range(seeds)]
-        for name, one in methods.items()
+        name: searches.simulate(one, known, num_seeds=seeds, num_workers=workers) for name, one in methods.items()
     }
     if json:
         print_json({name: [_fields(result) for result in found] for name, found in results.items()})

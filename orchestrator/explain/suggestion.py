@@ -39,8 +39,12 @@ def _gain(reason: Mapping[str, Any]) -> str:
     seconds = reason["predicted_epoch_s"]
     pace = "" if seconds is None else f" at {seconds:.3g} s an epoch"
     pending = wording.count(reason["num_pending"], "trial")
+    left = f"{wording.count(reason['num_candidates'], 'candidate')} left"
+    judged = (
+        f"the {left}" if reason["num_judged"] == reason["num_candidates"] else f"{reason['num_judged']:,} of the {left}"
+    )
     return (
-        f"promised the greatest gain per second among the {wording.count(reason['num_candidates'], 'candidate')} left: "
+        f"promised the greatest gain per second among {judged}: "
         f"{reason['gain']:.3g} of the scaled hypervolume, for an accuracy of {reason['predicted_accuracy']:.4f} "
         f"({reason['accuracy_low']:.4f} to {reason['accuracy_high']:.4f}){pace}, as "
         f"{wording.count(reason['num_observed'], 'result')} told with {pending} still running"

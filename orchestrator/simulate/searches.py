@@ -43,23 +43,35 @@ class SearchResult:
     cost_s: float
 
 
-def simulate(config: SearchConfig, table: ArchitectureTable, *, seed: int, num_workers: int) -> SearchResult:
-    """One search; it sees the table's seed ``seed`` modulo their number, and ends with its budget or at 99 %."""
+def simulate(config: SearchConfig, table: ArchitectureTable, *, num_seeds: int, num_workers: int) -> list[SearchResult]:
+    """Searches with the seeds 0, 1, ...; each sees the table's seed of that number, modulo how many there are."""
     scorer = Scorer.of(table, config.objectives, image_size=config.task.image_size)
-    seeded = replace(config, study=replace(config.study, seed=seed))
+    oracle = scorer.oracle()
+    oracle_cost_s = {share: scorer.cost_to(oracle, share, 1) for share in SHARES}
+    seeded = (replace(config, study=replace(config.study, seed=seed)) for seed in range(num_seeds))
+    return [_searched(one, table, scorer, oracle_cost_s=oracle_cost_s, num_workers=num_workers) for one in seeded]
+
+
+def _searched(
+    config: SearchConfig,
+    table: ArchitectureTable,
+    scorer: Scorer,
+    *,
+    oracle_cost_s: Mapping[float, float],
+    num_workers: int,
+) -> SearchResult:
+    """One search, which ends with its budget or at 99 % of the oracle's hypervolume."""
     front, target = GrowingFront(scorer.points), scorer.target(max(SHARES))
 
     def is_enough(completion: Completion) -> bool:
         return front.add(completion.architecture_id) >= target
 
-    study = simulated(seeded, table, num_workers=num_workers, until=is_enough)
-    oracle = scorer.oracle()
+    study = simulated(config, table, num_workers=num_workers, until=is_enough)
     return SearchResult(
         trace=study.trace,
         states=Counter(str(record.state) for record in study.store.records.values()),
         cost_ratio={
-            share: scorer.cost_to(study.trace, share, num_workers) / scorer.cost_to(oracle, share, 1)
-            for share in SHARES
+            share: scorer.cost_to(study.trace, share, num_workers) / cost_s for share, cost_s in oracle_cost_s.items()
         },
         hypervolume_share=front.hypervolume / scorer.front_hypervolume,
         cost_s=study.time_s * num_workers,

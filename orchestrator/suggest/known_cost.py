@@ -201,6 +201,7 @@ class KnownCostSampler(BaseSampler):
             "predicted_epoch_s": float(seconds_M[best]) if timed else None,
             "num_observed": len(self._history),
             "num_pending": len(self._open),
+            "num_judged": len(judged),
             "num_candidates": len(left),
         }
         return int(judged[best])

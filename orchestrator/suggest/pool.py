@@ -67,18 +67,18 @@ class CandidatePool:
         objectives: Sequence[str],
         constraints: Sequence[Constraint],
         seed: int,
-        presets: Mapping[str, Point] | None = None,
+        presets: Mapping[str, Point],
     ) -> None:
         self._space = space
         self._costing = costing
         self._objectives = tuple(name for name in objectives if name != ACCURACY)
-        named = presets or {}
-        others = [point for point in _drawn(space, random.Random(seed)) if point not in named.values()]
-        drawn = [*named.values(), *others]
+        others = [point for point in _drawn(space, random.Random(seed)) if point not in presets.values()]
+        drawn = [*presets.values(), *others]
         table = costing(drawn)
-        rows = _thinned(np.flatnonzero(_is_feasible(table, constraints)), table.costs_N[NUM_PARAMETERS], len(named))
+        rows = _thinned(np.flatnonzero(_is_feasible(table, constraints)), table.costs_N[NUM_PARAMETERS], len(presets))
         self.points: tuple[Point, ...] = tuple(drawn[row] for row in rows)
-        self.presets = {place: list(named)[row] for place, row in enumerate(rows.tolist()) if row < len(named)}
+        names = list(presets)
+        self.presets = {place: names[row] for place, row in enumerate(rows.tolist()) if row < len(names)}
         logs = _logarithms({name: column_N[rows] for name, column_N in table.costs_N.items()})
         self._ranges = {name: _range(column_N) for name, column_N in logs.items()}
         self.networks = self._described(self.points, logs)

@@ -27,15 +27,18 @@ def proposals_of(
     Args:
         latencies: where many can be predicted faster than one by one.
     """
-    pool = partial(
-        CandidatePool,
-        config.space,
-        partial(cost_table, task=config.task, latencies=latencies or one_by_one(predict_latency_ms, config.task)),
-        objectives=[objective.name for objective in config.objectives],
-        constraints=config.constraints,
-        seed=derive_seed(config.study.seed, "pool"),
-        presets=preset_points(config.space, config.task),
-    )
+    costing = partial(cost_table, task=config.task, latencies=latencies or one_by_one(predict_latency_ms, config.task))
+
+    def pool() -> CandidatePool:
+        return CandidatePool(
+            config.space,
+            costing,
+            objectives=[objective.name for objective in config.objectives],
+            constraints=config.constraints,
+            seed=derive_seed(config.study.seed, "pool"),
+            presets=preset_points(config.space, config.task),
+        )
+
     sampler = OptunaSampler(
         space=config.space,
         objectives=config.objectives,

@@ -130,3 +130,10 @@ def test_waiting_trials_keep_the_search_open_until_they_end(tmp_path: Path) -> N
         pass
     assert simulation.store.records[0].state is TrialState.COMPLETED
     assert not simulation.proposals.may_come
+
+
+def test_a_limit_that_no_network_meets_exhausts_the_search_at_once(tmp_path: Path) -> None:
+    simulation = Simulation(tmp_path / "study", config_of(tmp_path, STUDY, 'constraints.latency_ms="<= 1 us"'))
+    assert simulation.proposals.next() is None
+    assert simulation.proposals.is_exhausted
+    assert not simulation.proposals.may_come
