@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,6 +58,11 @@ class Constraint:
     def __str__(self) -> str:
         relation = "at most" if DIRECTIONS[self.name] is Direction.MINIMIZE else "at least"
         return f"{self.name} {relation} {format_quantity(self.name, self.bound)}"
+
+
+def min_accuracy(constraints: Iterable[Constraint]) -> float | None:
+    """The accuracy that a study asks for; None without such a limit."""
+    return next((limit.bound for limit in constraints if limit.name == ACCURACY), None)
 
 
 _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}

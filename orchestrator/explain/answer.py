@@ -44,7 +44,7 @@ def explain_trial(log: StudyLog, number: int) -> Explanation:
     parts = [
         _identity(log, record),
         suggestion(log, log.asks[log.ask_of[number]]),
-        outcome(log, record, num_epochs=config.recipe.epochs),
+        outcome(log, record, num_epochs=config.recipe.epochs, constraints=config.constraints),
         attempts(log, record),
     ]
     if record.state is TrialState.COMPLETED:

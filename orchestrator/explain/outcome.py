@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.explain.part import Part, listed
+from orchestrator.objectives import Constraint, min_accuracy
 from orchestrator.records import Cause, TrialRecord, TrialState
 from orchestrator.report import wording
 from orchestrator.store.reading import StudyLog
@@ -23,7 +24,7 @@ _ENDS = {"worker_died": "its workers died", "interrupted": "it was interrupted"}
 """Of an attempt."""
 
 
-def outcome(log: StudyLog, record: TrialRecord, *, num_epochs: int) -> Part:
+def outcome(log: StudyLog, record: TrialRecord, *, num_epochs: int, constraints: Sequence[Constraint]) -> Part:
     """The end of a trial and what decided it."""
     decisions = _decisions(log, record.number)
     facts: dict[str, Any] = {
@@ -39,7 +40,8 @@ def outcome(log: StudyLog, record: TrialRecord, *, num_epochs: int) -> Part:
             text = _completed(record)
         case TrialState.PRUNED:
             facts["predicted_accuracy"] = record.predicted_accuracy
-            text = _pruned(record, decisions, num_epochs)
+            least = min_accuracy(constraints)
+            text = _pruned(record, decisions, num_epochs=num_epochs, least=least)
         case TrialState.FAILED | TrialState.INFEASIBLE:
             text = _failed(record, num_epochs)
         case TrialState.RUNNING | TrialState.PENDING:
@@ -83,20 +85,25 @@ def _completed(record: TrialRecord) -> str:
     return f"It was trained in full ({wording.duration(record.wall_time_s)}) and ended with {accuracy}."
 
 
-def _pruned(record: TrialRecord, decisions: list[dict[str, Any]], num_epochs: int) -> str:
+def _pruned(record: TrialRecord, decisions: list[dict[str, Any]], *, num_epochs: int, least: float | None) -> str:
     stops = [decision for decision in decisions if not decision["go_on"]]
     if not stops:
         return f"It was stopped{_place(record, num_epochs)}: {record.message}."
-    return f"It was stopped{_place(record, num_epochs)}: {_verdict(stops[-1])}."
+    return f"It was stopped{_place(record, num_epochs)}: {_verdict(stops[-1], least)}."
 
 
-def _verdict(decision: Mapping[str, Any]) -> str:
+def _verdict(decision: Mapping[str, Any], least: float | None) -> str:
     chance, needed, predicted = (decision.get(name) for name in ("chance", "needed", "predicted"))
     if chance is None or needed is None or predicted is None:
         return str(decision["reason"])
+    bar = (
+        f"reach {needed:.4f}, the study's limit"
+        if needed == least
+        else f"end above {needed:.4f}, the best of the COMPLETED trials that cost no more"
+    )
     return (
-        f"its chance to join the front was {_chance(chance)}, because it had to end above {needed:.4f}, the best of "
-        f"the COMPLETED trials that cost no more, and was predicted to end with {predicted:.4f}"
+        f"its chance to join the front was {_chance(chance)}, because it had to {bar}, and was predicted to end with "
+        f"{predicted:.4f}"
     )
 
 

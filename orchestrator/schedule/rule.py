@@ -1,10 +1,11 @@
 """The rung decision: a trial goes on unless its chance to join the front is small. Arithmetic only, no Ray, no clock.
 
 What a network costs is known exactly before it is trained, so the only unknown is its final accuracy. It joins the
-front if it ends above every COMPLETED trial that costs no more than it in every respect. Its final accuracy is
-predicted from its accuracy at the rung by a line fitted on COMPLETED trials (their accuracy at the same rung -> at the
-end), with Student's t as the prediction's error: the fewer and the more scattered those trials are, the more doubt a
-trial is given. That trials were stopped does not bias the line, because they were chosen by its input.
+front if it ends above every COMPLETED trial that costs no more than it in every respect, and not below the study's
+limit of accuracy where there is one. Its final accuracy is predicted from its accuracy at the rung by a line fitted on
+COMPLETED trials (their accuracy at the same rung -> at the end), with Student's t as the prediction's error: the fewer
+and the more scattered those trials are, the more doubt a trial is given. That trials were stopped does not bias the
+line, because they were chosen by its input.
 
 A fixed share of survivors, as in successive halving (``asha.py``), is not used here: how many trials of a space can
 reach the front differs from space to space.
@@ -43,7 +44,7 @@ class Decision:
         reason: in words, with the figures that decided.
         chance: that it joins the front of the COMPLETED trials; 1 where nothing speaks against it, None where the
             scheduler predicts nothing.
-        needed: the final accuracy it must exceed; None where every accuracy would do.
+        needed: the final accuracy it must reach; None where every accuracy would do.
         predicted: its expected final accuracy; None where too few trials have COMPLETED.
     """
 
@@ -64,17 +65,21 @@ def rungs(epochs: int, decay_share: float) -> tuple[int, ...]:
     return tuple(sorted(epoch for epoch in candidates if epoch <= num_constant and epoch < epochs))
 
 
-def decide(candidate: Progress, peers: Peers) -> Decision:
+def decide(candidate: Progress, peers: Peers, *, min_accuracy: float | None = None) -> Decision:
     """Whether a trial that has reached a rung goes on, given the other trials; their order does not matter.
+
+    Args:
+        min_accuracy: below which no network stands on the front.
 
     Raises:
         ValueError: the candidate has no accuracy at the rung.
     """
     value = value_at(candidate, peers.rung)
     finals_N = peers.final_N[peers.cost_no_more(candidate) & ~np.isnan(peers.final_N)]
-    if not finals_N.size:
+    best = float(finals_N.max()) if finals_N.size else None
+    if best is None and min_accuracy is None:
         return _go_on("no COMPLETED trial costs as little: it joins the front at any accuracy")
-    needed = float(finals_N.max())
+    needed = max(value for value in (best, min_accuracy) if value is not None)
     is_known_N = peers.has_value & ~np.isnan(peers.final_N)
     line = _fit(peers.value_N[is_known_N], peers.final_N[is_known_N])
     if line is None:
@@ -83,12 +88,13 @@ def decide(candidate: Progress, peers: Peers) -> Decision:
         chance=line.chance_above(needed, value),
         needed=needed,
         predicted=line.at(value),
-        is_dominated=bool(peers.dominate(candidate).any()),
+        # That nobody dominates it at this epoch helps against other networks, not against the limit.
+        is_spared=best == needed and not peers.dominate(candidate).any(),
     )
 
 
-def _judge(*, chance: float, needed: float, predicted: float, is_dominated: bool) -> Decision:
-    go_on = chance >= MIN_CHANCE or not is_dominated
+def _judge(*, chance: float, needed: float, predicted: float, is_spared: bool) -> Decision:
+    go_on = chance >= MIN_CHANCE or is_spared
     reason = f"chance {chance:.3f} to end above {needed:.4f}, predicted {predicted:.4f}"
     if go_on and chance < MIN_CHANCE:
         reason += "; goes on because no trial dominates it at this epoch"

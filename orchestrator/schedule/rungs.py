@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Protocol, assert_never
 
 from orchestrator.config.settings import SchedulerName, SearchConfig
+from orchestrator.objectives import min_accuracy
 from orchestrator.records import EpochReport, TrialRecord
 from orchestrator.schedule import asha, rule
 from orchestrator.schedule.history import History
@@ -25,7 +27,7 @@ class Records(Protocol):
 def rung_judge(store: Records, config: SearchConfig) -> Decide:
     """Judges a trial at each rung by all other trials, in a reproducible study by those that ended before it began."""
     rungs = rule.rungs(config.recipe.epochs, config.recipe.decay_share)
-    judge = _judge(config.study.scheduler)
+    judge = _judge(config)
     if judge is None:
         return lambda _record, _report: None
     history = History(config.objectives, rungs)
@@ -43,12 +45,13 @@ def rung_judge(store: Records, config: SearchConfig) -> Decide:
     return decide
 
 
-def _judge(scheduler: SchedulerName) -> Callable[[Progress, Peers], rule.Decision] | None:
+def _judge(config: SearchConfig) -> Callable[[Progress, Peers], rule.Decision] | None:
+    scheduler = config.study.scheduler
     match scheduler:
         case SchedulerName.NONE:
             return None
         case SchedulerName.FRONT:
-            return rule.decide
+            return partial(rule.decide, min_accuracy=min_accuracy(config.constraints))
         case SchedulerName.ASHA:
             rankings: dict[int, Ranking] = {}
 

@@ -77,9 +77,16 @@ def to_error(value: Array) -> Array:
 
 
 def judge(
-    candidates: Networks, observed: Networks, error_N: Array, pending: Networks, *, scales_P: Array, seconds_M: Array
+    candidates: Networks,
+    observed: Networks,
+    error_N: Array,
+    pending: Networks,
+    *,
+    scales_P: Array,
+    seconds_M: Array,
+    max_error: float,
 ) -> Worth:
-    """The worth of each candidate, given what was observed and what is being trained.
+    """The worth of each candidate, given what was observed and what is being trained; above ``max_error`` it is 0.
 
     A pending network counts as if it ended as predicted, so that nobody trains its like beside it. The front that must
     be improved is that of the predicted errors of all networks of this study: a lucky seed hides no other network.
@@ -100,7 +107,7 @@ def judge(
         lambda level: expected_below(low + unit * level) / unit,
         candidates.objectives_ND,
         np.column_stack([(believed_N - low) / unit, known.objectives_ND]),
-        reference=np.full(1 + known.objectives_ND.shape[1], REFERENCE),
+        reference=np.array([min(REFERENCE, (max_error - low) / unit)] + [REFERENCE] * known.objectives_ND.shape[1]),
     )
     return Worth(
         gain_M=gain_M,

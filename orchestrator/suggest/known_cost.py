@@ -8,6 +8,7 @@ Legend: M candidates that are judged, P scales of the surrogate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from orchestrator.suggest.history import History, Observation
 from orchestrator.suggest.pool import CandidatePool
 from orchestrator.suggest.stored import PriorResult
 from orchestrator.suggest.surrogate import fit_scales, prior_scales
+from orchestrator.suggest.threads import one_blas_thread
 from search_spaces.space import SearchSpace
 
 EPOCH_S = "epoch_s"
@@ -68,12 +70,14 @@ class KnownCostSampler(BaseSampler):
         *,
         accuracy_index: int,
         seed: int,
+        min_accuracy: float | None = None,
         priors: Sequence[PriorResult] = (),
     ) -> None:
         self._pool = pool
         self._space = space
         self._accuracy_index = accuracy_index
         self._seed = seed
+        self._max_error = math.inf if min_accuracy is None else 1.0 - min_accuracy
         self._distributions = distributions(space)
         self._networks = pool.networks
         self._row_of = {_key(to_params(point, space)): row for row, point in enumerate(pool.points)}
@@ -104,7 +108,9 @@ class KnownCostSampler(BaseSampler):
         assert len(left), "every candidate was suggested"
         num_known = len(self._history) + len(self._priors)
         is_early = num_known < MIN_OBSERVED or (trial.number < self._num_spread and not len(self._priors))
-        return to_params(self._pool.points[self._chosen(trial.number, left, is_early=is_early)], self._space)
+        with one_blas_thread():
+            chosen = self._chosen(trial.number, left, is_early=is_early)
+        return to_params(self._pool.points[chosen], self._space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -190,8 +196,10 @@ class KnownCostSampler(BaseSampler):
             self._networks[self._pending()],
             scales_P=self._fitted_scales(),
             seconds_M=seconds_M,
+            max_error=self._max_error,
         )
-        best = int(worth.rate_M.argmax())
+        # Where none is thought to gain anything, as under a limit that nothing comes near, the most hopeful is taken.
+        best = int(worth.rate_M.argmax() if worth.rate_M.any() else worth.error_low_M.argmin())
         self.reason = {
             "how": "gain",
             "gain": float(worth.gain_M[best]),

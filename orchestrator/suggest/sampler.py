@@ -58,6 +58,7 @@ class OptunaSampler:
         seed: int,
         name: SamplerName,
         pool: Callable[[], CandidatePool],
+        min_accuracy: float | None = None,
         priors: Sequence[PriorResult] = (),
         is_timed: bool = True,
     ) -> None:
@@ -66,6 +67,7 @@ class OptunaSampler:
         self._seed = seed
         self._name = name
         self._pool = pool
+        self._min_accuracy = min_accuracy
         self._priors = tuple(priors)
         self._is_timed = is_timed
         self._known_cost: KnownCostSampler | None = None
@@ -181,7 +183,12 @@ class OptunaSampler:
         if self._known_cost is None:
             index = next(index for index, item in enumerate(self._objectives) if item.name == ACCURACY)
             self._known_cost = KnownCostSampler(
-                self._pool(), self._space, accuracy_index=index, seed=self._seed, priors=self._priors
+                self._pool(),
+                self._space,
+                accuracy_index=index,
+                seed=self._seed,
+                min_accuracy=self._min_accuracy,
+                priors=self._priors,
             )
         return self._known_cost
 

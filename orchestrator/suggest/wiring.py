@@ -6,6 +6,7 @@ from functools import partial
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SearchConfig
+from orchestrator.objectives import min_accuracy
 from orchestrator.suggest.costing import PredictLatencies, PredictLatency, cost_table, one_by_one
 from orchestrator.suggest.pool import CandidatePool
 from orchestrator.suggest.presets import preset_points
@@ -45,6 +46,7 @@ def proposals_of(
         seed=config.study.seed,
         name=config.study.sampler,
         pool=pool,
+        min_accuracy=min_accuracy(config.constraints),
         priors=stored.priors if stored else (),
         is_timed=not config.study.reproducible,
     )

@@ -12,9 +12,11 @@ from orchestrator.schedule import asha, rule
 from orchestrator.schedule.progress import Peers, Progress
 
 
-def decide(candidate: Progress, history: Sequence[Progress], *, rung: int) -> rule.Decision:
+def decide(
+    candidate: Progress, history: Sequence[Progress], *, rung: int, min_accuracy: float | None = None
+) -> rule.Decision:
     """The rule ``front``."""
-    return rule.decide(candidate, Peers.at(rung, history))
+    return rule.decide(candidate, Peers.at(rung, history), min_accuracy=min_accuracy)
 
 
 def halve(candidate: Progress, history: Sequence[Progress], *, rung: int) -> rule.Decision:

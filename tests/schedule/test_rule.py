@@ -246,3 +246,16 @@ def test_progress_of_a_trial_under_way_has_its_curve_and_no_end() -> None:
 def test_a_diverged_epoch_is_no_value() -> None:
     report = dataclasses.replace(study().records[0].reports[0], accuracy=math.nan)
     assert progress(unfinished(0, TrialState.FAILED, reports=(report,)), OBJECTIVES).accuracy_at == {}
+
+
+def test_a_limit_of_accuracy_stops_what_would_fall_short_of_it_however_cheap() -> None:
+    cheapest = trial((0.5,), 0.4)
+    decision = decide(cheapest, on_a_line(), rung=RUNG, min_accuracy=0.97)
+    assert not decision.go_on
+    assert decision.needed == 0.97
+    assert decide(cheapest, on_a_line(), rung=RUNG, min_accuracy=0.92).go_on
+
+
+def test_a_limit_below_what_others_reached_changes_nothing() -> None:
+    candidate = trial((2.0,), 0.6)
+    assert decide(candidate, on_a_line(), rung=RUNG, min_accuracy=0.5) == decide(candidate, on_a_line(), rung=RUNG)

@@ -198,3 +198,17 @@ def test_a_reproducible_study_is_the_same_in_whatever_order_its_trials_end(tmp_p
             record.architecture_id for record in study.store.records.values() if record.state is TrialState.COMPLETED
         }
     assert all(outcome == outcomes[0] for outcome in outcomes)
+
+
+def test_a_limit_of_accuracy_keeps_the_search_among_networks_that_may_reach_it(tmp_path: Path) -> None:
+    config = config_of(tmp_path, TEXT)
+    limited = config_of(tmp_path, TEXT, "constraints.accuracy=0.9")
+    table = table_of(config)
+    counts = []
+    for one in (config, limited):
+        study = simulated(one, table, num_workers=1)
+        first = sorted(study.store.records.values(), key=lambda record: record.number)[6:16]
+        final = [table.rows[record.architecture_id].accuracy_SE[0, -1] for record in first]
+        counts.append(sum(bool(accuracy >= 0.9) for accuracy in final))
+    plain, aimed = counts
+    assert aimed > plain
