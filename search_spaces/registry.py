@@ -102,6 +102,14 @@ def get_architecture(name: str, **overrides: Any) -> Architecture:
     return presets[name].replace(**overrides)
 
 
+def preset_names(family: str, *, in_channels: int, num_classes: int) -> dict[str, str]:
+    """The names of a family's presets, made for a task, by their ``architecture_id``."""
+    return {
+        preset.replace(in_channels=in_channels, num_classes=num_classes).architecture_id: name
+        for name, preset in get_family(family).presets.items()
+    }
+
+
 def find_architecture(source: str | Path | Architecture, **overrides: Any) -> Architecture:
     """An architecture by the name of a preset or from its file, with some fields changed.
 

@@ -20,6 +20,7 @@ CONDITIONS = LatencyConditions(
     runtime="folded",
     torch_version="2.15.0",
 )
+_TASK_FIELDS = {"in_channels": 1, "num_classes": 10}
 NUM_EPOCHS = 12
 RUNG = 4
 
@@ -31,7 +32,7 @@ def completed(number: int, accuracy: float, num_parameters: float, latency_ms: f
             "number": number,
             "state": TrialState.COMPLETED,
             "family": "densenet",
-            "architecture": {"family": "densenet", "growth_rate": 8 + number},
+            "architecture": _TASK_FIELDS | {"family": "densenet", "growth_rate": 8 + number},
             "architecture_id": f"{number:012x}",
             "num_parameters": int(num_parameters),
             "macs": int(num_parameters) * 50,
@@ -118,7 +119,7 @@ def _reports(curve: list[float]) -> tuple[EpochReport, ...]:
 
 
 def _architecture(family: str, rng: random.Random) -> dict[str, Any]:
-    base: dict[str, Any] = {"schema_version": 1, "family": family, "in_channels": 1, "num_classes": 10}
+    base: dict[str, Any] = _TASK_FIELDS | {"schema_version": 1, "family": family}
     match family:
         case "densenet":
             return base | {

@@ -56,7 +56,7 @@ def _figure(view: StudyView, name: str) -> Html:
         _stairs(plane),
         *_dominated(plane, visible),
         *(_member(plane, record) for record in reversed(view.front)),
-        *(_role(plane, record) for record in view.front if record.number in view.roles),
+        *(_label(plane, record) for record in (*visible, *view.front) if record.number in view.labels),
         title=f"Validation accuracy against {_TITLES[name]}",
         description=_description(view, name),
         role="group",
@@ -113,18 +113,18 @@ def _member(plane: _Plane, record: TrialRecord) -> Html:
         low, high = map(plane.x_axis.at, bounds)
         parts.append(tag("line", x1=low, x2=high, y1=y, y2=y, class_="interval"))
     parts.append(tag("use", href=f"#m{style}", x=plane.x(record), y=y))
-    role = f"{view.roles[record.number]}, " if record.number in view.roles else ""
-    label = f"Trial {record.number}, {record.family}, {role}{figures(record)}"
+    stands_out = f"{view.labels[record.number]}, " if record.number in view.labels else ""
+    label = f"Trial {record.number}, {record.family}, {stands_out}{figures(record)}"
     return tag("g", *parts, class_=f"m f{style}", data_t=record.number, tabindex=0, role="img", aria_label=label)
 
 
-def _role(plane: _Plane, record: TrialRecord) -> Html:
+def _label(plane: _Plane, record: TrialRecord) -> Html:
     """A label above all marks, on the side that has room."""
     x, y = plane.x(record), plane.y(record)
     is_right = x > (LEFT + RIGHT) / 2
     return tag(
         "text",
-        plane.view.roles[record.number],
+        plane.view.labels[record.number],
         x=x - 9 if is_right else x + 9,
         y=y - 9,
         text_anchor="end" if is_right else None,

@@ -81,7 +81,7 @@ def budgets(values: Sequence[float]) -> list[float]:
 
 def _front_row(view: StudyView, record: TrialRecord) -> Html:
     style = view.style(record)
-    cells = (*view.front_cells(record), view.roles.get(record.number, ""))
+    cells = (*view.front_cells(record), view.labels.get(record.number, ""))
     head = tag("th", _marker(style), str(record.number), scope="row")
     return tag("tr", head, *(tag("td", cell) for cell in cells), class_=f"f{style}", data_t=record.number)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orchestrator.records import StudySnapshot, TrialRecord, TrialState
 from orchestrator.report import wording
 from orchestrator.selector import LatencyBasis, Policy, best, figure, front, latency_basis
+from search_spaces import registry
 
 NUM_STYLES = 6
 """Colours and marker shapes of the page; a seventh family begins again."""
@@ -31,7 +32,7 @@ class StudyView:
     Attributes:
         front: most accurate first.
         families: by name; a family's index picks its colour and its marker.
-        roles: for what a front member stands out, by trial number.
+        labels: for what a trial stands out, by its number: its role on the front, the published network that it is.
         shown_fields: of each family, what tells its architectures apart.
     """
 
@@ -40,7 +41,7 @@ class StudyView:
     front_numbers: frozenset[int]
     basis: LatencyBasis
     families: tuple[str, ...]
-    roles: Mapping[int, str]
+    labels: Mapping[int, str]
     shown_fields: Mapping[str, frozenset[str]]
 
     @property
@@ -82,7 +83,7 @@ def view_of(snapshot: StudySnapshot) -> StudyView:
         front_numbers=frozenset(record.number for record in members),
         basis=latency_basis(snapshot.records, snapshot.objectives, snapshot.constraints),
         families=tuple(sorted(by_family)),
-        roles=_roles(snapshot) if members else {},
+        labels=_labels(snapshot, has_front=bool(members)),
         shown_fields={family: wording.fields_that_differ(all_of_it) for family, all_of_it in by_family.items()},
     )
 
@@ -94,9 +95,20 @@ def thinned(items: Sequence[Item], limit: int) -> list[Item]:
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
-def _roles(snapshot: StudySnapshot) -> dict[int, str]:
-    roles: dict[int, list[str]] = defaultdict(list)
-    for policy, role in _ROLES.items():
+def _labels(snapshot: StudySnapshot, *, has_front: bool) -> dict[int, str]:
+    labels: dict[int, list[str]] = defaultdict(list)
+    for number, name in _published(snapshot.records):
+        labels[number].append(name)
+    for policy, role in _ROLES.items() if has_front else ():
         chosen = best(snapshot.records, snapshot.objectives, snapshot.constraints, policy)
-        roles[chosen.record.number].append(role)
-    return {number: ", ".join(names) for number, names in roles.items()}
+        labels[chosen.record.number].append(role)
+    return {number: ", ".join(names) for number, names in labels.items()}
+
+
+def _published(records: Sequence[TrialRecord]) -> Iterator[tuple[int, str]]:
+    """Trials whose network is a preset but for its input and its classes, and the preset's name."""
+    names: dict[str, str] = {}
+    for family, fields in {record.family: record.architecture for record in records}.items():
+        if family in registry.list_families():
+            names |= registry.preset_names(family, in_channels=fields["in_channels"], num_classes=fields["num_classes"])
+    return ((record.number, names[record.architecture_id]) for record in records if record.architecture_id in names)

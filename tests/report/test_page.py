@@ -16,6 +16,7 @@ from orchestrator.objectives import DIRECTIONS, MACS, NUM_PARAMETERS, Constraint
 from orchestrator.records import Cause, StudySnapshot, TrialState
 from orchestrator.report import render
 from orchestrator.selector import front
+from search_spaces.registry import get_architecture
 from tests.report.html_outline import Element, read
 from tests.synthetic import OBJECTIVES, completed, measured, study, unfinished
 
@@ -258,3 +259,16 @@ def test_a_report_needs_no_framework() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_published_network_is_marked_by_its_name_wherever_it_ended() -> None:
+    network = get_architecture("resnet18", in_channels=1, num_classes=10)
+    of_trial = {
+        "family": "resnet",
+        "architecture": network.to_dict(),
+        "architecture_id": network.architecture_id,
+    }
+    dominated = completed(40, 0.97, network.num_parameters, 5.0, **of_trial)
+    page = read(render(snapshot_of(*study(10).records, dominated)))
+    labels = [text.text for text in page.all("text", class_="role") if "resnet18" in text.text]
+    assert len(labels) == 2
