@@ -4,62 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from orchestrator.config.credentials import check_uri
+from orchestrator.config.data_rules import (
+    DataSummary,
+    check_data_and_recipe,
+    check_data_settings,
+    warn_of_no_effect,
+    warn_of_own_splits,
+    warn_of_recipe,
+)
 from orchestrator.config.durations import parse_duration_s
 from orchestrator.config.problems import Problems
+from orchestrator.config.runtimes import Runtime
 from orchestrator.config.settings import (
     Budget,
-    DataSettings,
     EngineName,
+    LatencySettings,
     OptimizerName,
     Recipe,
     Resources,
+    ScheduleName,
     StudySettings,
 )
 from orchestrator.config.tables import Tables
-from search_spaces.architecture import Task
 
-DIGITS = "digits"
 MAX_NAME_LENGTH = 80
 
 _STUDY_NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_NAME_LENGTH}}}")
+_DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _URI_SCHEMES = ("http", "https", "file", "sqlite", "postgresql", "mysql", "mssql", "databricks")
-
-
-class DataSummary(Protocol):
-    """What is known of a data set before it is loaded."""
-
-    @property
-    def task(self) -> Task: ...
-    @property
-    def num_train(self) -> int: ...
+_OF_OTHER_SCHEDULE: Mapping[ScheduleName, tuple[str, ...]] = {
+    ScheduleName.STABLE_DECAY: ("milestones", "step_factor"),
+    ScheduleName.STEPS: ("decay_share",),
+}
 
 
 def check_settings(tables: Tables, given: Mapping[str, Any], problems: Problems) -> None:
     """Rules that need no look at the data; ``given`` is what the file says."""
     _check_name(tables.study, given.get("study"), problems)
-    _check_shares(tables.data, problems)
-    _check_path(tables.data, problems)
+    check_data_settings(tables.data, problems)
     _check_schedule(tables.recipe, problems)
     _check_workers(tables.resources, tables.recipe, problems)
     _check_wall_time(tables.budget, problems)
+    _check_latency(tables.latency, problems)
     _check_reproducible(tables, problems)
     _check_tracking(tables, problems)
     _warn_of_no_effect(tables, given, problems)
 
 
-def check_data(tables: Tables, summary: DataSummary, problems: Problems) -> None:
-    """Rules between the recipe and the images that it is to work with."""
-    batch_size = tables.recipe.batch_size
-    path = ("recipe", "batch_size")
-    if batch_size > summary.num_train and problems.is_clean(path):
-        problems.add(path, f"is larger than the {summary.num_train:,} training images", value=batch_size)
-    max_shift, side = tables.recipe.max_shift, summary.task.image_size
-    if max_shift >= side and problems.is_clean(("recipe", "max_shift")):
-        problems.add(("recipe", "max_shift"), f"moves images of {side} pixels out of sight", value=max_shift)
+def check_data(tables: Tables, given: Mapping[str, Any], summary: DataSummary, problems: Problems) -> None:
+    """Rules that need a look at the data; ``given`` is what the file says."""
+    check_data_and_recipe(tables.recipe, summary, problems)
+    warn_of_own_splits(_table(given, "data"), summary, problems)
 
 
 def study_name(stem: str) -> str:
@@ -80,28 +78,15 @@ def _check_name(study: StudySettings, given: Any, problems: Problems) -> None:
         problems.add(("study", "name"), rule, value=study.name)
 
 
-def _check_shares(data: DataSettings, problems: Problems) -> None:
-    paths = ("data", "validation_share"), ("data", "test_share")
-    total = data.validation_share + data.test_share
-    if total >= 1 and problems.is_clean(*paths):
-        rule = f"leaves nothing to train on: with test_share = {data.test_share:g} it makes {total:g}"
-        problems.add(paths[0], rule, value=data.validation_share, hint="their sum must be below 1")
-
-
-def _check_path(data: DataSettings, problems: Problems) -> None:
-    path = ("data", "path")
-    if "\0" in data.path:
-        problems.add(path, "must not contain a NUL character", value=data.path)
-    try:
-        Path(data.path).expanduser()
-    except RuntimeError:
-        problems.add(path, "begins with a user's name that is not known here", value=data.path)
-
-
 def _check_schedule(recipe: Recipe, problems: Problems) -> None:
+    milestones = ("recipe", "milestones")
+    if list(recipe.milestones) != sorted(set(recipe.milestones)) and problems.is_clean(milestones):
+        problems.add(milestones, "must ascend", value=list(recipe.milestones))
     decay_epochs = recipe.decay_share * recipe.epochs
     names = ("epochs", "warmup_epochs", "decay_share")
-    if recipe.warmup_epochs + decay_epochs > recipe.epochs and problems.is_clean(*(("recipe", name) for name in names)):
+    is_clean = problems.is_clean(*(("recipe", name) for name in names))
+    decays = recipe.schedule is ScheduleName.STABLE_DECAY
+    if decays and recipe.warmup_epochs + decay_epochs > recipe.epochs and is_clean:
         problems.warn(
             ("recipe", "warmup_epochs"),
             f"the decay over the last {decay_epochs:g} of {recipe.epochs} epochs begins before the warm-up has ended",
@@ -133,6 +118,16 @@ def _check_wall_time(budget: Budget, problems: Problems) -> None:
         problems.add(("budget", "wall_time"), str(error), value=budget.wall_time, hint="units: s, min, h, d")
 
 
+def _check_latency(latency: LatencySettings, problems: Problems) -> None:
+    path = ("latency", "device")
+    if problems.is_clean(path) and not _DEVICE.fullmatch(latency.device):
+        rule = "must be cpu, cuda or a name of letters, digits, . _ -"
+        problems.add(path, rule, value=latency.device)
+    if latency.device == "cuda" and latency.runtime is Runtime.ONNXRUNTIME:
+        hint = 'set latency.runtime to "folded" or "compiled"'
+        problems.add(path, "onnxruntime is measured on processors alone", value=latency.device, hint=hint)
+
+
 def _check_reproducible(tables: Tables, problems: Problems) -> None:
     concurrency = ("resources", "max_concurrent_trials")
     if tables.study.reproducible and not tables.resources.max_concurrent_trials and problems.is_clean(concurrency):
@@ -162,19 +157,23 @@ def _check_tracking(tables: Tables, problems: Problems) -> None:
 
 def _warn_of_no_effect(tables: Tables, given: Mapping[str, Any], problems: Problems) -> None:
     def is_given(table: str, name: str) -> bool:
-        return name in given.get(table, {}) if isinstance(given.get(table, {}), Mapping) else False
+        return name in _table(given, table)
 
-    if tables.data.name == DIGITS:
-        for name in ("path", "image_size"):
-            if is_given("data", name):
-                problems.warn(("data", name), "has no effect on the digits, which come with scikit-learn")
-        if tables.recipe.flip:
-            problems.warn(("recipe", "flip"), "a mirrored digit is no digit", value=True)
+    warn_of_no_effect(tables.data, _table(given, "data"), problems)
+    warn_of_recipe(tables.data, tables.recipe, problems)
     if tables.recipe.optimizer is not OptimizerName.SGD and is_given("recipe", "momentum"):
         problems.warn(("recipe", "momentum"), f"has no effect on {tables.recipe.optimizer}")
+    for name in _OF_OTHER_SCHEDULE[tables.recipe.schedule]:
+        if is_given("recipe", name):
+            problems.warn(("recipe", name), f'has no effect on schedule = "{tables.recipe.schedule}"')
     if tables.budget.gpu_hours and not tables.resources.gpus_per_worker:
         hint = "resources.gpus_per_worker gives trials a GPU"
         rule = "has no effect, because no trial has a GPU"
         problems.warn(("budget", "gpu_hours"), rule, value=tables.budget.gpu_hours, hint=hint)
     if not tables.tracking.enabled and (is_given("tracking", "uri") or is_given("tracking", "experiment")):
         problems.warn(("tracking", "enabled"), "nothing is tracked, so the other settings have no effect", value=False)
+
+
+def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = given.get(name, {})
+    return table if isinstance(table, Mapping) else {}

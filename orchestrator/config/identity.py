@@ -26,6 +26,13 @@ from search_spaces.architecture import Task
 
 SCHEMA_VERSION = 1
 
+_COMPLETED: Mapping[str, type[Any]] = {
+    "study": StudySettings,
+    "data": DataSettings,
+    "recipe": Recipe,
+    "latency": LatencySettings,
+}
+
 
 def frozen_settings(config: SearchConfig) -> dict[str, Any]:
     """What may not change in the life of a study; budget, concurrency, attempts, engine and tracking may.
@@ -66,6 +73,7 @@ def config_hash(frozen: Mapping[str, Any]) -> str:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines such as ``recipe.epochs: 12 -> 20``; none only where the settings are equal."""
+    old, new = completed(old), completed(new)
     before, after = _texts(old), _texts(new)
     lines = [
         f"{name}: {before.get(name, 'none')} -> {after.get(name, 'none')}"
@@ -75,6 +83,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if not lines and config_hash(old) != config_hash(new):
         lines.append("the order of families, axes, objectives or constraints is another")
     return lines
+
+
+def completed(frozen: Mapping[str, Any]) -> dict[str, Any]:
+    """Frozen settings with those that were added since they were stored, which have their defaults."""
+    defaults = {name: _fields(table()) for name, table in _COMPLETED.items()}
+    return {
+        name: {**defaults[name], **value} if name in defaults and isinstance(value, Mapping) else value
+        for name, value in frozen.items()
+    }
 
 
 def from_frozen(
@@ -114,7 +131,14 @@ def from_frozen(
 
 def _fields(settings: Any) -> dict[str, Any]:
     values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    return {name: str(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back: enums are texts, tuples are lists."""
+    if isinstance(value, str):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _settings(settings: type[Any], fields: Mapping[str, Any]) -> Any:

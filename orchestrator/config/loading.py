@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from orchestrator.config.consistency import DIGITS, DataSummary, check_data, check_settings, study_name
+from orchestrator.config.consistency import check_data, check_settings, study_name
 from orchestrator.config.credentials import take_out_secrets
+from orchestrator.config.data_rules import DIGITS, DataSummary
 from orchestrator.config.document import Document, check_values, read_document
 from orchestrator.config.feasibility import check_feasible
 from orchestrator.config.goals import read_constraints, read_objectives
@@ -87,12 +88,12 @@ def _read(document: Document, inspect: Inspect, problems: Problems) -> SearchCon
     check_settings(tables, given, problems)
     objectives = read_objectives(given.get("objectives", {}), problems)
     constraints = read_constraints(given.get("constraints", {}), problems)
-    summary = _look_at_data(tables, inspect, problems)
+    summary = look_at_data(tables, inspect, problems)
     # Where the data can't be used, the axes of the space are still held to their rules, on any task.
     task = summary.task if summary is not None else Task()
     space = read_space(given.get("space", {}), task, problems)
     if summary is not None:
-        check_data(tables, summary, problems)
+        check_data(tables, given, summary, problems)
     if summary is None or space is None:
         return None
     check_feasible(space, task, constraints=constraints, problems=problems)
@@ -111,7 +112,8 @@ def _read(document: Document, inspect: Inspect, problems: Problems) -> SearchCon
     )
 
 
-def _look_at_data(tables: Tables, inspect: Inspect, problems: Problems) -> DataSummary | None:
+def look_at_data(tables: Tables, inspect: Inspect, problems: Problems) -> DataSummary | None:
+    """What the data hold; None where they can't be used, which is a problem of ``[data]``."""
     if not problems.is_clean(("data",)):
         return None
     try:

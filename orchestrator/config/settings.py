@@ -13,6 +13,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt
 
 from orchestrator.config.durations import parse_duration_s
+from orchestrator.config.runtimes import Runtime
 from orchestrator.objectives import Constraint, Objective
 from search_spaces.architecture import Task
 from search_spaces.space import SearchSpace
@@ -57,11 +58,11 @@ class OptimizerName(StrEnum):
     ADAMW = "adamw"
 
 
-class Runtime(StrEnum):
-    """How a network runs when its latency is measured; ``folded`` is eager with batch norm folded into convolutions."""
+class ScheduleName(StrEnum):
+    """How the learning rate falls after its warm-up: evenly over the last epochs, or by a factor at some of them."""
 
-    EAGER = "eager"
-    FOLDED = "folded"
+    STABLE_DECAY = "stable-decay"
+    STEPS = "steps"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,22 +84,39 @@ class StudySettings:
     warm_start: tuple[str, ...] = ()
 
 
+class CorruptPolicy(StrEnum):
+    """What becomes of images that can't be decoded."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataSettings:
     """``[data]``
 
     Attributes:
-        name: ``digits``, or ``folder`` for a folder with one sub-folder of images per class.
-        path: the folder; unused for data sets that come with a library.
-        image_size: side in pixels that images of a folder are resized to.
-        validation_share, test_share: of all images, stratified by class, chosen by the study's seed alone.
+        name: ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10``, ``cifar100``, ``svhn``, ``folder`` (a sub-folder of
+            images for each class), ``parquet`` (columns image and label) or ``synthetic``.
+        path: the folder of images; the file or folder of Parquet, here or at an address such as s3://bucket/images;
+            the folder that published data sets lie in, or are downloaded to, "data" where it is left out.
+        image_size: side in pixels of the network's input; images are resized to it.
+        center_crop: share of the shorter side that is kept, in the middle, after resizing; 0.875 is usual for ImageNet.
+        validation_share, test_share: of all images, stratified by class, chosen by the study's seed alone. Data that
+            come with a test split, or with a validation split, too, keep it; the other share is of the rest.
+        on_corrupt: whether images that can't be decoded are refused, with a list, or skipped and counted.
+        num_images, num_classes: of the synthetic images.
     """
 
     name: str = "digits"
     path: str = ""
     image_size: Annotated[int, Ge(8), Le(1024)] = 32
+    center_crop: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
     validation_share: Fraction = 0.2
     test_share: Fraction = 0.2
+    on_corrupt: CorruptPolicy = CorruptPolicy.REFUSE
+    num_images: Annotated[int, Ge(10), Le(100_000_000)] = 10_000
+    num_classes: Annotated[int, Ge(2), Le(100_000)] = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,9 +128,15 @@ class Recipe:
 
     Attributes:
         batch_size: images per step over all workers.
+        milestones: shares of the epochs after which the learning rate is multiplied by ``step_factor``; of the
+            schedule ``steps`` alone, as ``decay_share`` is of the other.
         average_decay: of the exponential average of the weights that is evaluated, per step.
         max_shift: augmentation: images move by up to so many pixels, each on its own.
         flip: augmentation: half of the images are mirrored.
+        cutout: augmentation: side in pixels of a square that is blanked in each image (DeVries and Taylor 2017).
+        min_crop_area: augmentation: a crop of at least this share of each image is trained on, of an aspect between
+            3/4 and 4/3, resized to the network's input (Szegedy et al. 2015, sec. 6); 0.08 is usual for ImageNet, 0 is
+            off.
     """
 
     epochs: Annotated[int, Ge(1), Le(10_000)] = 12
@@ -123,16 +147,34 @@ class Recipe:
     weight_decay: NotNegative = 5e-4
     label_smoothing: Share = 0.0
     warmup_epochs: NotNegative = 1.0
+    schedule: ScheduleName = ScheduleName.STABLE_DECAY
     decay_share: Annotated[float, Ge(0.0), Le(1.0)] = 0.3
+    milestones: tuple[Fraction, ...] = (0.5, 0.75)
+    step_factor: Fraction = 0.1
     average_decay: Share = 0.98
     max_shift: Annotated[int, Ge(0), Le(64)] = 0
     flip: bool = False
+    cutout: Annotated[int, Ge(0), Le(1024)] = 0
+    min_crop_area: Annotated[float, Ge(0.0), Le(1.0)] = 0.0
+
+    @property
+    def falling_share(self) -> float:
+        """Share of the epochs, the last ones, that train with less than the full learning rate."""
+        if self.schedule is ScheduleName.STEPS:
+            return 1.0 - min(self.milestones, default=1.0)
+        return self.decay_share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatencySettings:
-    """``[latency]``: the conditions that latency is measured and predicted under."""
+    """``[latency]``: the conditions that latency is measured and predicted under.
 
+    Attributes:
+        device: ``cpu`` or ``cuda`` of the machine that the search runs on; any other word names a device of one's own,
+            on which ``archfront measure --device WORD`` takes the figures.
+    """
+
+    device: str = "cpu"
     batch_size: Count = 1
     num_threads: Count = 1
     runtime: Runtime = Runtime.FOLDED

@@ -1,9 +1,11 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from orchestrator.data.augment import Moves, draw_moves, move
+from orchestrator.data.augment import Moves, cut_out, draw_centres, draw_moves, move
 
 
 def test_each_image_is_moved_by_its_own_offset_and_filled_with_zeros() -> None:
@@ -40,6 +42,32 @@ def test_a_shard_of_the_moves_moves_a_shard_of_the_images() -> None:
 def test_a_shift_larger_than_the_image_leaves_nothing_of_it() -> None:
     moves = Moves(offsets_2B=torch.tensor([[9], [0]]), mirrored_B=torch.tensor([False]), max_shift=9)
     assert move(torch.ones(1, 1, 8, 8), moves).count_nonzero() == 0
+
+
+@given(side=st.integers(1, 12), height=st.integers(1, 9), width=st.integers(1, 9), channels=st.sampled_from([1, 3]))
+def test_cutout_blanks_the_square_around_each_centre_and_nothing_else(
+    side: int, height: int, width: int, channels: int
+) -> None:
+    generator = Generator().manual_seed(side)
+    centres_2B = draw_centres(5, image_size=min(height, width), generator=generator)
+    input_BCHW = torch.ones(5, height, width, channels).permute(0, 3, 1, 2)
+    cut_BCHW = cut_out(input_BCHW, centres_2B, side=side)
+    for image_CHW, (row, column) in zip(cut_BCHW, centres_2B.T.tolist(), strict=True):
+        expected_CHW = torch.ones(channels, height, width)
+        top, left = row - side // 2, column - side // 2
+        expected_CHW[:, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
+        assert torch.equal(image_CHW, expected_CHW)
+
+
+def test_every_pixel_can_be_the_centre_of_a_cutout() -> None:
+    centres_2B = draw_centres(2000, image_size=8, generator=Generator().manual_seed(0))
+    assert len(centres_2B.unique(dim=1).T) == 64
+
+
+def test_a_shard_of_the_cutouts_cuts_a_shard_of_the_images() -> None:
+    centres_2B = draw_centres(9, image_size=8, generator=Generator().manual_seed(0))
+    whole, part = torch.ones(9, 8, 8, 3).permute(0, 3, 1, 2), torch.ones(5, 8, 8, 3).permute(0, 3, 1, 2)
+    assert torch.equal(cut_out(part, centres_2B[:, 4:], side=3), cut_out(whole, centres_2B, side=3)[4:])
 
 
 def _shifted(image_CHW: Tensor, down: int, right: int) -> Tensor:

@@ -81,10 +81,10 @@ def test_a_class_without_images_is_refused(make_folder: MakeFolder) -> None:
     assert "class 'dog' has no images" in _refusal(make_folder({"cat": 5, "dog": 0}))
 
 
-def test_splits_in_place_of_classes_are_refused(make_folder: MakeFolder) -> None:
+def test_splits_that_hold_one_class_are_refused(make_folder: MakeFolder) -> None:
     root = make_folder({"train": 0, "val": 0})
     (root / "train" / "cat").mkdir()
-    assert "train holds folders and no images" in _refusal(root)
+    assert "one class only, 'cat'" in _refusal(root)
 
 
 def test_a_folder_without_the_right_to_read_it_is_refused(make_folder: MakeFolder) -> None:

@@ -57,4 +57,4 @@ def test_loading_refuses_what_inspecting_refuses(make_folder: MakeFolder) -> Non
     with pytest.raises(BadInputError, match="leaves none for validation"):
         load(DataSettings(name="folder", path=str(make_folder({"cat": 9, "dog": 2}))), seed=0)
     with pytest.raises(BadInputError, match="no data set"):
-        load(DataSettings(name="mnist"), seed=0)
+        load(DataSettings(name="mnits"), seed=0)

@@ -28,6 +28,7 @@ from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SearchConfig
 from orchestrator.data.catalog import inspect
 from orchestrator.data.dataset import Dataset
+from orchestrator.measure.conditions import Setup
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.records import EpochReport
 from orchestrator.simulate.table import TableRow, write_table
@@ -36,9 +37,8 @@ from orchestrator.training.loop import train
 from orchestrator.training.reset import reset_global_state
 from search_spaces.architecture import Architecture
 from search_spaces.registry import architecture
-from tests.benchmarks.digits_nas.data import TABLES, dataset_of
+from tests.benchmarks.digits_nas.data import FOLDER, TABLES, dataset_of, write_sums
 
-FOLDER = Path(__file__).parent
 NUM_SEEDS = 3
 _LATENCY_CHUNK = 20
 
@@ -143,13 +143,14 @@ def write(path: Path, networks: Sequence[Architecture], config: SearchConfig, da
         "machine": provenance.collect(),
     }
     write_table(path, rows, image_size=config.task.image_size, about=about)
+    write_sums()
     print(f"{path}: {len(rows)} architectures, {path.stat().st_size / 1024:.0f} KiB")
 
 
 def _latencies(networks: Sequence[Architecture], config: SearchConfig) -> tuple[dict[str, float], dict[str, Any]]:
     found: dict[str, float] = {}
     conditions: dict[str, Any] = {}
-    with Laboratory.start(config.latency, config.task) as laboratory:
+    with Laboratory.start(Setup.of(config.latency, config.task)) as laboratory:
         for start in range(0, len(networks), _LATENCY_CHUNK):
             chunk = networks[start : start + _LATENCY_CHUNK]
             for network, latency in zip(chunk, laboratory.measure(chunk), strict=True):

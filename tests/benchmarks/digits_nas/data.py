@@ -7,18 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from orchestrator.config.settings import DataSettings
-from orchestrator.data.dataset import Dataset, Split, load
+from orchestrator.data.dataset import Dataset, load
+from orchestrator.data.split import TensorSplit
+from orchestrator.storage import sha256_of
 
 _NOISE = 110.0
 """Standard deviation of the noise on pixels of 0 to 255."""
 
 _MAX_ANGLE = 60.0
+
+FOLDER = Path(__file__).parent
+
+SUMS = FOLDER / "SHA256SUMS"
+"""Of all tables, as ``sha256sum --check`` reads it."""
 
 # Seeds of the changes, one for each split.
 _TRAINING, _VALIDATION = 1, 2
@@ -39,24 +47,24 @@ def dataset_of(table: str, settings: DataSettings) -> Dataset:
     )
 
 
-def _as_it_is(split: Split, seed: int) -> Split:
+def _as_it_is(split: TensorSplit, seed: int) -> TensorSplit:
     return split
 
 
-def _few(split: Split, seed: int) -> Split:
+def _few(split: TensorSplit, seed: int) -> TensorSplit:
     """The first thirty training images of each class."""
     if seed == _VALIDATION:
         return split
     rows = torch.cat([(split.labels_N == label).nonzero()[:30, 0] for label in range(10)])
-    return Split(images_NCHW=split.images_NCHW[rows], labels_N=split.labels_N[rows])
+    return TensorSplit(images_NCHW=split.images_NCHW[rows], labels_N=split.labels_N[rows])
 
 
-def _noisy(split: Split, seed: int) -> Split:
+def _noisy(split: TensorSplit, seed: int) -> TensorSplit:
     noise_NCHW = torch.randn(split.images_NCHW.shape, generator=torch.Generator().manual_seed(seed)) * _NOISE
     return replace(split, images_NCHW=_pixels(split.images_NCHW + noise_NCHW))
 
 
-def _rotated(split: Split, seed: int) -> Split:
+def _rotated(split: TensorSplit, seed: int) -> TensorSplit:
     images_NCHW, labels_N = split.images_NCHW.float(), split.labels_N
     generator = torch.Generator().manual_seed(seed)
     angle_N = torch.deg2rad((torch.rand(len(labels_N), generator=generator) * 2 - 1) * _MAX_ANGLE)
@@ -66,17 +74,22 @@ def _rotated(split: Split, seed: int) -> Split:
     )
     grid_NHW2 = functional.affine_grid(rows_N23, list(images_NCHW.shape), align_corners=False)
     turned_NCHW = functional.grid_sample(images_NCHW, grid_NHW2, align_corners=False)
-    return Split(images_NCHW=_pixels(turned_NCHW), labels_N=labels_N)
+    return TensorSplit(images_NCHW=_pixels(turned_NCHW), labels_N=labels_N)
 
 
 def _pixels(images_NCHW: Tensor) -> Tensor:
     return images_NCHW.round().clamp(0, 255).to(torch.uint8)
 
 
-_CHANGES: Mapping[str, Callable[[Split, int], Split]] = {
+_CHANGES: Mapping[str, Callable[[TensorSplit, int], TensorSplit]] = {
     "clean": _as_it_is,
     "few": _few,
     "noisy": _noisy,
     "rotated": _rotated,
 }
 TABLES = tuple(_CHANGES)
+
+
+def write_sums() -> None:
+    tables = sorted(FOLDER.glob("*.parquet"))
+    SUMS.write_text("".join(f"{sha256_of(path)}  {path.name}\n" for path in tables))
