@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint, Objective
+from orchestrator.scores import ClassificationScore
 
 
 class TrialState(StrEnum):
@@ -45,6 +46,37 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Phases:
+    """Seconds that the first worker spent, on so many training images of all workers; nothing is decided by them.
+
+    Attributes:
+        data_s: until the images of each step were there.
+        step_s: forward, backward, exchange of gradients, update.
+        validation_s: with batch norm's statistics.
+        checkpoint_s: until they were on the disk.
+    """
+
+    num_images: int = 0
+    data_s: float = 0.0
+    step_s: float = 0.0
+    validation_s: float = 0.0
+    checkpoint_s: float = 0.0
+
+    def __add__(self, other: Phases) -> Phases:
+        return Phases(**{name: getattr(self, name) + getattr(other, name) for name in Phases.__slots__})
+
+    @property
+    def total_s(self) -> float:
+        return self.data_s + self.step_s + self.validation_s + self.checkpoint_s
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Training images in a second of data and step; None where these took no time."""
+        training_s = self.data_s + self.step_s
+        return self.num_images / training_s if training_s > 0 else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EpochReport:
     """What one epoch gave.
 
@@ -54,6 +86,8 @@ class EpochReport:
         loss: cross entropy on the validation split.
         train_loss: mean over the epoch's steps.
         wall_time_s: seconds since the trial's first step, over all attempts.
+        top5_accuracy: None below 6 classes.
+        phases: of the attempt that finished the epoch.
     """
 
     epoch: int
@@ -61,6 +95,14 @@ class EpochReport:
     loss: float
     train_loss: float
     wall_time_s: float
+    top5_accuracy: float | None = None
+    phases: Phases | None = None
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """What ``dataclasses.asdict`` gave, also before an optional field was there."""
+        phases = fields.get("phases")
+        return cls(**{**fields, "phases": Phases(**phases) if phases else None})
 
     @property
     def is_finite(self) -> bool:
@@ -69,7 +111,13 @@ class EpochReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatencyConditions:
-    """Under which a latency holds; figures under different conditions are never compared."""
+    """Under which a latency holds; figures under different conditions are never compared.
+
+    Attributes:
+        device: what the study calls it, and what it is: ``cpu: Intel(R) Xeon(R) Processor``.
+        num_cores: that the measuring process might run on; 0 where this was not yet recorded.
+        torch_version, onnxruntime_version: empty where that one is not there, or does not run the network.
+    """
 
     device: str
     num_threads: int
@@ -78,6 +126,8 @@ class LatencyConditions:
     dtype: str
     runtime: str
     torch_version: str
+    num_cores: int = 0
+    onnxruntime_version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +162,7 @@ class TrialRecord:
         reports: one per epoch, in order.
         latency: measured in the exclusive slot; finalists only.
         test_accuracy: scored once, in confirm; selects nothing.
+        test_score: all that this scoring gave; None where it was done before there was more than the accuracy.
         predicted_accuracy: of a PRUNED trial: what the scheduler predicted it to end with, where it could.
     """
 
@@ -132,6 +183,7 @@ class TrialRecord:
     reports: tuple[EpochReport, ...] = field(default=())
     latency: Latency | None = None
     test_accuracy: float | None = None
+    test_score: ClassificationScore | None = None
     predicted_accuracy: float | None = None
 
     def __post_init__(self) -> None:
@@ -146,6 +198,8 @@ class TrialRecord:
             "has no accuracy": completed and self.accuracy is None,
             "can't have a final accuracy": not completed and self.accuracy is not None,
             "can't be measured or tested": not completed and (self.latency or self.test_accuracy) is not None,
+            "has a test score of another accuracy": self.test_score is not None
+            and self.test_score.accuracy != self.test_accuracy,
             "has no cause": self.state is TrialState.FAILED and self.cause is None,
             f"can't have the cause {self.cause}": completed and self.cause not in (None, Cause.REUSED),
             "has an accuracy outside [0, 1]": not all(

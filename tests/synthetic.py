@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import random
 from typing import Any
 
 from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, NUM_PARAMETERS, Constraint, Objective
-from orchestrator.records import Cause, EpochReport, Latency, LatencyConditions, StudySnapshot, TrialRecord, TrialState
+from orchestrator.records import (
+    Cause,
+    EpochReport,
+    Latency,
+    LatencyConditions,
+    Phases,
+    StudySnapshot,
+    TrialRecord,
+    TrialState,
+)
+from orchestrator.scores import MIN_CLASSES_FOR_TOP5, ClassificationScore
 
 OBJECTIVES = tuple(Objective(name=name, direction=DIRECTIONS[name]) for name in (ACCURACY, NUM_PARAMETERS, LATENCY_MS))
 CONDITIONS = LatencyConditions(
@@ -54,6 +65,22 @@ def measured(median_ms: float, **fields: Any) -> Latency:
     """A measured latency with an interval of a few per cent."""
     interval = {"low_ms": median_ms * 0.98, "high_ms": median_ms * 1.03, "num_repetitions": 200, "is_contended": False}
     return Latency(**{"median_ms": median_ms, "conditions": CONDITIONS, **interval, **fields})
+
+
+def scored(accuracy: float, *, num_classes: int = 10, num_images: int = 50) -> dict[str, Any]:
+    """The fields of a trial whose test split was scored: each mistake is one for the next class."""
+    num_wrong = round((1 - accuracy) * num_classes * num_images)
+    counts = [[num_images * (label == other) for other in range(num_classes)] for label in range(num_classes)]
+    for label in itertools.islice(itertools.cycle(range(num_classes)), num_wrong):
+        counts[label][label] -= 1
+        counts[label][(label + 1) % num_classes] += 1
+    score = ClassificationScore(
+        class_names=tuple(f"class {label}" for label in range(num_classes)),
+        confusion_KK=tuple(map(tuple, counts)),
+        loss=2 * (1 - accuracy),
+        top5_accuracy=1 - num_wrong / (2 * num_classes * num_images) if num_classes >= MIN_CLASSES_FOR_TOP5 else None,
+    )
+    return {"test_accuracy": score.accuracy, "test_score": score}
 
 
 def study(num_trials: int = 40, *, seed: int = 0, is_confirmed: bool = True) -> StudySnapshot:
@@ -112,7 +139,12 @@ def _ended(record: TrialRecord, curve: list[float], rng: random.Random) -> Trial
 def _reports(curve: list[float]) -> tuple[EpochReport, ...]:
     return tuple(
         EpochReport(
-            epoch=epoch, accuracy=min(1.0, value), loss=1 - value, train_loss=1.1 - value, wall_time_s=0.5 * epoch
+            epoch=epoch,
+            accuracy=min(1.0, value),
+            loss=1 - value,
+            train_loss=1.1 - value,
+            wall_time_s=0.5 * epoch,
+            phases=Phases(num_images=1078, data_s=0.01, step_s=0.4, validation_s=0.06, checkpoint_s=0.03),
         )
         for epoch, value in enumerate(curve, start=1)
     )
@@ -144,4 +176,4 @@ def _confirmed(record: TrialRecord, rng: random.Random) -> TrialRecord:
         return record
     median_ms = record.predicted_latency_ms * rng.uniform(0.93, 1.08)
     latency = measured(median_ms, high_ms=median_ms * rng.uniform(1.01, 1.08), is_contended=rng.random() < 0.05)
-    return dataclasses.replace(record, latency=latency, test_accuracy=record.accuracy - rng.uniform(-0.004, 0.01))
+    return dataclasses.replace(record, latency=latency, **scored(min(1.0, record.accuracy - rng.uniform(-0.004, 0.01))))

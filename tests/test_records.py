@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import pickle
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS
-from orchestrator.records import Cause, EpochReport, TrialState
-from tests.synthetic import completed, measured, unfinished
+from orchestrator.records import Cause, EpochReport, Phases, TrialState
+from tests.synthetic import completed, measured, scored, unfinished
 
 UNFINISHED = [state for state in TrialState if state is not TrialState.COMPLETED]
 
 
-def report(**fields: float) -> EpochReport:
+def report(**fields: Any) -> EpochReport:
     return EpochReport(**{"epoch": 1, "accuracy": 0.5, "loss": 1.0, "train_loss": 1.2, "wall_time_s": 0.5, **fields})
 
 
@@ -82,7 +86,7 @@ def test_a_report_with_a_figure_that_is_no_number_is_not_finite(field: str, valu
 
 
 def test_records_survive_pickling_between_processes() -> None:
-    record = completed(0, 0.9, 10, 1.0, latency=measured(1.2), reports=(report(),))
+    record = completed(0, 0.9, 10, 1.0, latency=measured(1.2), reports=(report(),), **scored(0.8))
     assert pickle.loads(pickle.dumps(record)) == record
 
 
@@ -106,6 +110,7 @@ def test_a_record_is_changed_by_replacing_it() -> None:
         {"reports": (report(epoch=2), report(epoch=1))},
         {"reports": (report(epoch=1), report(epoch=1))},
         {"reports": (report(epoch=0),)},
+        {"test_accuracy": 0.7, "test_score": scored(0.8)["test_score"]},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -115,7 +120,9 @@ def test_a_completed_record_with_an_impossible_figure_is_refused(fields: dict[st
 
 
 @pytest.mark.parametrize(
-    "fields", [{"test_accuracy": 0.9}, {"latency": measured(1.0)}], ids=["test_accuracy", "latency"]
+    "fields",
+    [{"test_accuracy": 0.9}, scored(0.9), {"latency": measured(1.0)}],
+    ids=["test_accuracy", "test_score", "latency"],
 )
 def test_only_a_completed_trial_is_measured_and_tested(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="trial"):
@@ -130,3 +137,38 @@ def test_a_latency_is_finite() -> None:
 def test_a_figure_that_no_trial_has_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="acuracy"):
         completed(0, 0.9, 10, 1.0).value("acuracy")
+
+
+SECONDS = st.floats(0, 1e6)
+PHASES = st.builds(
+    Phases,
+    num_images=st.integers(0, 10**9),
+    data_s=SECONDS,
+    step_s=SECONDS,
+    validation_s=SECONDS,
+    checkpoint_s=SECONDS,
+)
+
+
+@given(phases=st.none() | PHASES, top5_accuracy=st.none() | st.floats(0, 1))
+def test_a_report_survives_json(phases: Phases | None, top5_accuracy: float | None) -> None:
+    made = report(phases=phases, top5_accuracy=top5_accuracy)
+    assert EpochReport.from_dict(json.loads(json.dumps(dataclasses.asdict(made)))) == made
+
+
+def test_a_report_of_an_earlier_version_is_one_that_was_not_timed() -> None:
+    earlier = {"epoch": 1, "accuracy": 0.5, "loss": 1.0, "train_loss": 1.2, "wall_time_s": 0.5}
+    assert EpochReport.from_dict(earlier) == report(phases=None, top5_accuracy=None)
+
+
+@given(st.lists(PHASES, min_size=1, max_size=5))
+def test_phases_add_up(spent: list[Phases]) -> None:
+    total = sum(spent, Phases())
+    assert total.num_images == sum(one.num_images for one in spent)
+    assert total.total_s == pytest.approx(sum(one.total_s for one in spent))
+
+
+def test_images_per_second_are_those_of_data_and_step_alone() -> None:
+    spent = Phases(num_images=300, data_s=1.0, step_s=2.0, validation_s=50.0, checkpoint_s=50.0)
+    assert spent.images_per_s == 100.0
+    assert Phases(num_images=300).images_per_s is None

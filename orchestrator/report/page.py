@@ -9,8 +9,10 @@ from typing import Any
 
 from orchestrator.records import StudySnapshot, TrialRecord, TrialState
 from orchestrator.report import wording
+from orchestrator.report.classes import class_tables
 from orchestrator.report.curves import learning_curves
 from orchestrator.report.markup import Html, joined, tag
+from orchestrator.report.phases import phase_table
 from orchestrator.report.planes import planes
 from orchestrator.report.tables import budget_tables, front_table, trial_table
 from orchestrator.report.view import NUM_STYLES, StudyView, view_of
@@ -51,6 +53,8 @@ def render(snapshot: StudySnapshot) -> str:
 def _sections(view: StudyView) -> Iterator[Html]:
     yield _headline(view)
     yield _section("front", "Pareto front", _filter(view), planes(view), front_table(view))
+    if found := class_tables(view):
+        yield _section("classes", "Classes told apart", *found)
     yield _section("training", "Search", *_search(view))
     yield _section("families", "Families at equal budgets", budget_tables(view))
     yield _section("trials", "All trials", trial_table(view))
@@ -121,6 +125,8 @@ def _search(view: StudyView) -> Iterator[Html]:
     yield tag("div", learning_curves(view), growth_chart(growth), class_="charts")
     if growth is not None:
         yield worth_section(view, growth)
+    if (phases := phase_table(view)) is not None:
+        yield phases
 
 
 def _filter(view: StudyView) -> Html:

@@ -161,7 +161,8 @@ def _caption(view: StudyView, name: str, *, num_hidden: int) -> Html:
     sentences = ["Solid marks are the front, pale ones were trained fully and are dominated."]
     sentences += ["The line is the best accuracy at each cost of this plane alone."]
     if name == LATENCY_MS and view.basis is LatencyBasis.MEASURED:
-        sentences += ["Bars are 95\N{NO-BREAK SPACE}% intervals of the measured median."]
+        sentences += ["Bars are 95\N{NO-BREAK SPACE}% intervals of the measured median;"]
+        sentences += ["where they overlap, neither trial dominates the other."]
         sentences += ["Pale marks that were not measured stand at their prediction."]
     if name == LATENCY_MS and view.basis is LatencyBasis.PREDICTED:
         sentences += ["Latency is predicted."]

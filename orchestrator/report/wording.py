@@ -47,10 +47,9 @@ def conditions(found: LatencyConditions) -> str:
     """Under which a latency holds, in one line."""
     shape = " x ".join(map(str, found.input_shape))
     threads = count(found.num_threads, "thread")
-    return (
-        f"{found.device}, {threads}, batch {found.batch_size} of {shape}, {found.dtype}, {found.runtime}, "
-        f"torch {found.torch_version}"
-    )
+    version = found.onnxruntime_version
+    runtime = f"{found.runtime} {version}" if version else f"{found.runtime}, torch {found.torch_version}"
+    return f"{found.device}, {threads}, batch {found.batch_size} of {shape}, {found.dtype}, {runtime}"
 
 
 def duration(seconds: float) -> str:

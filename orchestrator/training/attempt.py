@@ -11,19 +11,24 @@ from pathlib import Path
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import DataSettings
 from orchestrator.data.dataset import Dataset, load
+from orchestrator.errors import StorageError
+from orchestrator.failpoints import failpoint
 from orchestrator.records import Cause, TrialState
 from orchestrator.store.lease import highest_owner_epoch
 from orchestrator.store.messages import Message, MessageKind, WorkerResult, write_result
 from orchestrator.store.paths import StudyPaths
+from orchestrator.store.stacks import is_library
 from orchestrator.training.context import Context, StopTrial, TrialFailure
 from orchestrator.training.loop import train
 from orchestrator.training.reset import reset_global_state
+from orchestrator.training.watchdog import Watchdog
 from orchestrator.training.work import StudyWork, TrialWork
 from search_spaces.registry import architecture_from_dict
 
 logger = logging.getLogger(__name__)
 
 STOP_CHECK_INTERVAL_S = 0.2
+MAX_MESSAGE = 500
 
 
 class StopSignal:
@@ -42,52 +47,85 @@ class StopSignal:
         if not self.is_set and time.monotonic() >= self._next_check:
             self._next_check = time.monotonic() + STOP_CHECK_INTERVAL_S
             deposed = highest_owner_epoch(self._paths.owner(0).parent) > self._owner_epoch
-            self.is_set = deposed or self._paths.stop_request.exists()
+            self.is_set = deposed or self._paths.stop_request(self._owner_epoch).exists()
         return self.is_set
 
 
 @functools.lru_cache(maxsize=1)
-def dataset_of(data: DataSettings, seed: int) -> Dataset:
-    """The data set, loaded once in the life of a worker process."""
-    return load(data, seed=derive_seed(seed, "split"))
+def dataset_of(data: DataSettings, seed: int, *, originals: bool = False) -> Dataset:
+    """The data set, loaded once in the life of a worker process.
+
+    Args:
+        originals: keep the training images as they were before they were resized.
+    """
+    return load(data, seed=derive_seed(seed, "split"), originals=originals)
 
 
-def run_attempt(study: StudyWork, work: TrialWork, context: Context) -> Message | None:
+def run_attempt(study: StudyWork, work: TrialWork, context: Context, *, dataset: Dataset) -> Message | None:
     """Trains and returns the last message; None where the driver has decided the end.
 
-    An exception of the network is the trial's result, not the worker's.
+    An exception of the network is the trial's result, not the worker's; a storage that fails is neither's.
     """
     reset_global_state(num_threads=study.num_threads)
     try:
-        result = _train(study, work, context)
+        result = _train(study, work, context, dataset)
     except StopTrial as stop:
         if stop.by_driver:
             return None
         return Message(trial=work.trial, token=work.token, kind=MessageKind.INTERRUPTED)
+    except StorageError as error:
+        return _not_stored(work.trial, work.token, error)
     return Message(trial=work.trial, token=work.token, kind=MessageKind.END, result=result)
 
 
-def keep_result(study: StudyWork, message: Message) -> None:
-    """Writes ``result.json`` before the end is reported: a driver that dies in between adopts it later."""
+def keep_result(study: StudyWork, message: Message) -> Message:
+    """Writes ``result.json`` before the end is reported: a driver that dies in between adopts it later.
+
+    Returns:
+        What is to be reported: the message, or that its result can't be kept.
+    """
     if message.result is not None:
         path = StudyPaths(study.root).trial(message.trial).result
-        write_result(path, token=message.token, result=message.result)
+        try:
+            failpoint("result.before_write")
+            write_result(path, token=message.token, result=message.result)
+            failpoint("result.after_write")
+        except StorageError as error:
+            return _not_stored(message.trial, message.token, error)
+    return message
 
 
-def _train(study: StudyWork, work: TrialWork, context: Context) -> WorkerResult:
+def _not_stored(trial: int, token: str, error: StorageError) -> Message:
+    """The attempt is over and its trial is not: it goes on from its last checkpoint when there is room again."""
+    return Message(trial=trial, token=token, kind=MessageKind.INTERRUPTED, detail=error.message)
+
+
+def _train(study: StudyWork, work: TrialWork, context: Context, dataset: Dataset) -> WorkerResult:
     try:
         architecture = architecture_from_dict(work.architecture)
-        final = train(architecture, study.recipe, dataset_of(study.data, study.seed), context)
-    except StopTrial:
+        with Watchdog(context, token=work.token) as watched:
+            final = train(architecture, study.recipe, dataset, watched, build=watched.build)
+    except (StopTrial, StorageError):
         raise
     except TrialFailure as failure:
         state = TrialState.INFEASIBLE if failure.cause is Cause.OUT_OF_MEMORY else TrialState.FAILED
-        return WorkerResult(state=state, cause=failure.cause, message=failure.message)
+        return WorkerResult(state=state, cause=failure.cause, message=_bounded(failure.message))
     except Exception as error:
         logger.warning("trial %d failed", work.trial, exc_info=True)
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-        return WorkerResult(state=TrialState.FAILED, cause=Cause.ERROR, message=text[:500])
+        text = _bounded(f"{type(error).__name__}: {error}")
+        return WorkerResult(state=TrialState.FAILED, cause=Cause.ERROR, message=f"{text} ({_place(error)})")
     return WorkerResult(
         state=TrialState.COMPLETED, accuracy=final.accuracy, loss=final.loss, wall_time_s=final.wall_time_s
     )
+
+
+def _bounded(text: str) -> str:
+    """Enough to know it by: a family may put a whole tensor into its message."""
+    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}..."
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line that is neither Python's nor torch's: a mistake in a family is to be looked for there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((item for item in reversed(frames) if not is_library(item.filename)), frames[-1])
+    return f"{Path(frame.filename).name}:{frame.lineno}"

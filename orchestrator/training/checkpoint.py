@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Size, Tensor
 
 from orchestrator.errors import StorageError
+from orchestrator.failpoints import failpoint
 from orchestrator.records import EpochReport
 from orchestrator.storage import broken_files, read_json, write_folder
+from orchestrator.training.tensor_file import num_bytes, save_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +54,15 @@ def save(directory: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> 
     """
 
     def write(folder: Path) -> None:
-        save_file(dict(tensors), folder / _TENSORS)
+        save_tensors(tensors, folder / _TENSORS)
         (folder / _PROGRESS).write_text(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(progress)}))
+        failpoint("checkpoint.after_files")
 
-    write_folder(directory / _FOLDER / f"{progress.step:06d}", write)
+    write_folder(directory / _FOLDER / f"{progress.step:06d}", write, num_bytes=num_bytes(tensors))
+    failpoint("checkpoint.before_prune")
     for old in _newest_first(directory)[NUM_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
+    failpoint("checkpoint.after_prune")
 
 
 def load_latest(directory: Path, tensors: Mapping[str, Tensor]) -> Progress | None:
@@ -68,7 +73,7 @@ def load_latest(directory: Path, tensors: Mapping[str, Tensor]) -> Progress | No
         else:
             try:
                 return _load(folder, tensors)
-            except (TypeError, ValueError, StorageError, SafetensorError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError, StorageError, SafetensorError) as error:
                 problem = str(error)
         logger.warning("%s can't be used (%s): going back to the checkpoint before it", folder, problem)
     return None
@@ -79,7 +84,7 @@ def _load(folder: Path, tensors: Mapping[str, Tensor]) -> Progress:
     if fields.pop("schema_version", None) != SCHEMA_VERSION:
         raise ValueError("written by another version of archfront")
     report = fields.pop("report")
-    progress = Progress(**fields, report=EpochReport(**report) if report else None)
+    progress = Progress(**fields, report=EpochReport.from_dict(report) if report else None)
     stored = load_file(folder / _TENSORS)
     if _shapes(stored) != _shapes(tensors):
         raise ValueError("it is of another network")

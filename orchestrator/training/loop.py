@@ -1,21 +1,27 @@
-"""Trains one network from its first step, or from its last checkpoint, to its last epoch."""
+"""Trains one network from its first step, or from its last checkpoint, to its last epoch.
+
+Legend: B images of a step's share, C channels, H height, W width.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import Recipe
 from orchestrator.data.dataset import Dataset
-from orchestrator.records import Cause, EpochReport
+from orchestrator.records import Cause, EpochReport, Phases
 from orchestrator.training.batches import Batches
 from orchestrator.training.checkpoint import Progress, save
 from orchestrator.training.context import Context, StopTrial, TrialFailure
 from orchestrator.training.memory import fitting_num_parts, memory_failure
 from orchestrator.training.model_files import write_model
+from orchestrator.training.phases import Stopwatch
 from orchestrator.training.precision import Precision
 from orchestrator.training.ranks import Ranks
 from orchestrator.training.state import TrainingState
@@ -53,12 +59,16 @@ def train(
     dataset: Dataset,
     context: Context,
     *,
+    build: Callable[[Architecture], nn.Module] = build_model,
     checkpoint_every_s: float = 300.0,
 ) -> FinalResult:
     """Trains, evaluates, checkpoints and reports epoch by epoch; leaves the averaged network in ``model/``.
 
     All ranks call it with equal arguments. On one device and an equal number of threads, a training that was
     interrupted at any step ends with the same weights, bit for bit, as an undisturbed one.
+
+    Args:
+        build: makes the network with the weights that it begins with.
 
     Raises:
         StopTrial: the context asked for it.
@@ -67,7 +77,7 @@ def train(
         ValueError: the batch does not suit the data or the ranks.
     """
     with memory_failure():
-        training = _Training.started(architecture, recipe, dataset, context)
+        training = _Training.started(architecture, recipe, dataset, context, build=build)
         training.run(checkpoint_every_s=checkpoint_every_s)
         return training.finish(architecture)
 
@@ -82,22 +92,37 @@ class _Training:
         self.progress = progress
         self.ranks = stepper.batches.ranks
         self.num_steps = state.recipe.epochs * state.steps_per_epoch
+        self._stopwatch = Stopwatch()
+        self._timed_from = progress.step
         self._started_s = time.perf_counter() - progress.wall_time_s
         self._saved_s = time.perf_counter()
         self._saved_step = progress.step
 
     @classmethod
-    def started(cls, architecture: Architecture, recipe: Recipe, dataset: Dataset, context: Context) -> _Training:
+    def started(
+        cls,
+        architecture: Architecture,
+        recipe: Recipe,
+        dataset: Dataset,
+        context: Context,
+        *,
+        build: Callable[[Architecture], nn.Module] = build_model,
+    ) -> _Training:
         """Builds the network, fills it from the last checkpoint, and finds out how it fits into the memory."""
         ranks = Ranks(rank=context.rank, world_size=context.world_size, device=context.device)
         batches = Batches.on_device(dataset, recipe, seed=context.seed, ranks=ranks)
         torch.manual_seed(derive_seed(context.seed, "weights"))
-        model = build_model(architecture).train()
+        model = build(architecture).train()
         state = TrainingState.fresh(model, recipe, steps_per_epoch=batches.steps_per_epoch, device=ranks.device)
         progress = state.restore(context.directory, ranks)
         stepper = Stepper.of(state.network, batches)
         num_parts = fitting_num_parts(
-            stepper.try_largest_part, num_parts=progress.num_parts, shard_size=batches.min_shard_size, ranks=ranks
+            stepper.try_largest_part,
+            num_parts=progress.num_parts,
+            shard_size=batches.min_shard_size,
+            ranks=ranks,
+            predict=stepper.predicted_bytes,
+            recompute=stepper.recompute,
         )
         training = cls(context, stepper, state, replace(progress, num_parts=num_parts))
         if progress.report is not None and progress.report.epoch * state.steps_per_epoch == progress.step:
@@ -136,20 +161,26 @@ class _Training:
         if self.progress.step == self._saved_step:
             return
         self.progress = replace(self.progress, wall_time_s=self._wall_time_s())
+        self._stopwatch.start()
         if self.ranks.is_first:
             save(self.context.directory, self.progress, self.state.tensors)
+        self._stopwatch.lap("checkpoint")
         self._saved_s, self._saved_step = time.perf_counter(), self.progress.step
 
     def _do_step(self, *, checkpoint_every_s: float) -> None:
         """One step; after the last of an epoch its end as well."""
         step, state = self.progress.step, self.state
-        loss = self.stepper.add_gradients(step, num_parts=self.progress.num_parts)
+        self._stopwatch.start()
+        input_BCHW, labels_B = self.stepper.batches.at(step)
+        self._stopwatch.lap("data")
+        loss = self.stepper.add_gradients(step, input_BCHW, labels_B, num_parts=self.progress.num_parts)
         is_due = self.ranks.is_first and time.perf_counter() - self._saved_s >= checkpoint_every_s
         loss, is_due = self.ranks.add_with_flag(loss, flag=is_due)
         state.losses_S[step % state.steps_per_epoch] = loss
         state.update(step)
         self.progress = replace(self.progress, step=step + 1)
         self._check_losses()
+        self._stopwatch.lap("step")
         if self.progress.step % state.steps_per_epoch == 0:
             self._finish_epoch()
         elif is_due:
@@ -162,17 +193,29 @@ class _Training:
             raise TrialFailure(Cause.DIVERGED, f"validation loss {report.loss} after epoch {report.epoch}")
         self.progress = replace(self.progress, report=report)
         self._checkpoint()
-        self.context.report(report)
+        # The checkpoint holds the report without its own seconds; a resumed trial tells no more than that of it.
+        self.context.report(replace(report, phases=self._phases()))
+        self._stopwatch.reset()
+        self._timed_from = self.progress.step
 
     def _evaluated(self) -> EpochReport:
         evaluation = validate_average(self.state, self.stepper, num_parts=self.progress.num_parts)
+        train_loss = float(self.state.losses_S.mean())
+        self._stopwatch.lap("validation")
         return EpochReport(
             epoch=self.progress.step // self.state.steps_per_epoch,
             accuracy=evaluation.accuracy,
             loss=evaluation.loss,
-            train_loss=float(self.state.losses_S.mean()),
+            train_loss=train_loss,
             wall_time_s=self._wall_time_s(),
+            top5_accuracy=evaluation.top5_accuracy,
+            phases=self._phases(),
         )
+
+    def _phases(self) -> Phases:
+        """Of this attempt's part of the epoch."""
+        num_steps = self.progress.step - self._timed_from
+        return self._stopwatch.phases(num_images=num_steps * self.state.recipe.batch_size)
 
     def _check_losses(self) -> None:
         num_done = (self.progress.step - 1) % self.state.steps_per_epoch + 1

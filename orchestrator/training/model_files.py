@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from orchestrator.data.dataset import Dataset
 from orchestrator.errors import StorageError
 from orchestrator.storage import broken_files, write_folder
+from orchestrator.training.tensor_file import num_bytes, save_tensors
 from search_spaces.architecture import Architecture
 from search_spaces.registry import ARCHITECTURE_FILE, build_model, load_architecture
 
@@ -30,11 +31,11 @@ def write_model(folder: Path, architecture: Architecture, model: nn.Module, data
     weights = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
 
     def write(temporary: Path) -> None:
-        save_file(weights, temporary / WEIGHTS_FILE)
+        save_tensors(weights, temporary / WEIGHTS_FILE)
         for name, content in ((ARCHITECTURE_FILE, architecture.to_dict()), (DATASET_FILE, dataset.description())):
             (temporary / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
-    write_folder(folder, write)
+    write_folder(folder, write, num_bytes=num_bytes(weights))
 
 
 def read_model(folder: Path) -> nn.Module:

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 import torch
 
-_MIN_IMAGE_SIZE_ON_CPU = 64
-"""On an AMX core a step in bfloat16 is this many times as fast for densenet, resnet, mobilenet (depthwise products
-have no bfloat16 kernel worth the name): 0.8, 1.2, 0.3 at 8 pixels; 1.3, 1.4, 0.8 at 32; 1.9, 1.6, 0.9 at 64."""
+_MIN_IMAGE_SIZE_ON_CPU = 32
+"""On an AMX core a step of densenet121, resnet18, mobilenet_v2 in bfloat16 is about 2, 3 and 1.1 times as fast as in
+float32 at 32 pixels (``python -m tests.benchmarks.step``, both precisions); small networks at 8 pixels lose by it."""
 
 
 class Precision(StrEnum):

@@ -13,11 +13,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def recompute_statistics(model: nn.Module, inputs: Iterable[Tensor]) -> None:
     """Sets the running statistics to their plain mean over the inputs (Wu and Johnson 2021, sec. 3).
 
+    Norms that keep their statistics in training, because they are frozen, keep them here; the model comes in training
+    mode and leaves in evaluation mode but for the other norms.
+
     Averaging the running statistics as the weights are averaged gives 58 % instead of 86 % after 3 epochs
     of the digits and 92 % instead of 96 % after 6, and the same in the end (6 networks, 3 seeds).
     """
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
     model.eval()
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -15,8 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.training.batches import Batches
+from orchestrator.training.convolution import steady_convolutions
 from orchestrator.training.flat import FlatNetwork
 from orchestrator.training.precision import Precision, autocast, choose_precision
+from search_spaces.layers import ImageClassifier
+from search_spaces.summary import activation_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -34,16 +37,22 @@ class Stepper:
 
     @classmethod
     def of(cls, network: FlatNetwork, batches: Batches) -> Stepper:
+        precision = choose_precision(batches.ranks.device, batches.dataset.task.image_size)
+        if batches.ranks.device.type == "cpu" and precision is Precision.BFLOAT16:
+            steady_convolutions(network.module)
         replica = network.module
         if batches.ranks.world_size > 1:
             # Training does not read batch norm's statistics, and evaluation has its own.
             replica = DistributedDataParallel(network.module, broadcast_buffers=False)
-        precision = choose_precision(batches.ranks.device, batches.dataset.task.image_size)
         return cls(network=network, replica=replica, batches=batches, precision=precision)
 
-    def add_gradients(self, step: int, *, num_parts: int) -> Tensor:
-        """Adds a step's gradients to the network's; returns this rank's share of the step's mean loss."""
-        input_BCHW, labels_B = self.batches.at(step)
+    def add_gradients(self, step: int, input_BCHW: Tensor, labels_B: Tensor, *, num_parts: int) -> Tensor:
+        """Adds a step's gradients to the network's; returns this rank's share of the step's mean loss.
+
+        Args:
+            step: seeds what is random in the network.
+            input_BCHW: with its labels what ``batches.at(step)`` gave.
+        """
         self._seed_dropout(step)
         inputs, labels = input_BCHW.tensor_split(num_parts), labels_B.tensor_split(num_parts)
         losses = []
@@ -53,13 +62,29 @@ class Stepper:
         return torch.stack(losses).sum()
 
     def try_largest_part(self, num_parts: int) -> None:
-        """Does the first part of the first step and forgets it, to see whether it fits into the memory."""
-        input_BCHW, labels_B = self.batches.at(0)
+        """Does the first part of a step on black images and forgets it, to see whether it fits into the memory."""
+        input_BCHW, labels_B = self.batches.blank()
         try:
             with self.network.holding(self.network.values_V), self._without_exchange():
                 self._backward(input_BCHW.tensor_split(num_parts)[0], labels_B.tensor_split(num_parts)[0])
         finally:
             self.network.gradients_P.zero_()
+
+    def predicted_bytes(self, num_images: int) -> int:
+        """What a part of so many images keeps for the backward pass, and its gradients; 0 for networks of no family."""
+        module = self.network.module
+        if not isinstance(module, ImageClassifier):
+            return 0
+        layers = module.architecture.layers(self.batches.dataset.task.image_size)
+        float32_bytes = activation_bytes(layers, batch_size=num_images)
+        return float32_bytes if self.precision is Precision.FLOAT32 else float32_bytes // 2
+
+    def recompute(self) -> bool:
+        """From now on computes activations again in the backward pass, where the network can; says whether it can."""
+        module = self.network.module
+        if isinstance(module, ImageClassifier):
+            module.set_grad_checkpointing()
+        return isinstance(module, ImageClassifier)
 
     def _backward(self, input_BCHW: Tensor, labels_B: Tensor) -> Tensor:
         recipe, ranks = self.batches.recipe, self.batches.ranks

@@ -14,7 +14,11 @@ from search_spaces.registry import architecture_from_dict
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyWork:
-    """What all trials of a session share; sent to every worker once."""
+    """What all trials of a session share; sent to every worker once.
+
+    Attributes:
+        shared: where the decoded data set lies in Ray's object store; None where each worker loads it.
+    """
 
     root: Path
     seed: int
@@ -22,6 +26,7 @@ class StudyWork:
     data: DataSettings
     recipe: Recipe
     num_threads: int
+    shared: Any = None
 
     def trial_seed(self, work: TrialWork) -> int:
         """The seed of a trial's weights, order and augmentation; the same for all its attempts.

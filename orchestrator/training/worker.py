@@ -100,13 +100,14 @@ def serve(config: dict[str, Any]) -> None:
     import ray
     import ray.train
 
-    from orchestrator.training.attempt import dataset_of, keep_result, run_attempt
+    from orchestrator.training.attempt import keep_result, run_attempt
     from orchestrator.training.reset import reset_global_state, warm_up
+    from orchestrator.training.sharing import study_dataset
 
     broker, group, study = config["broker"], config["group"], config["study"]
     control = Control.open()
     reset_global_state(num_threads=study.num_threads)
-    dataset_of(study.data, study.seed)
+    dataset = study_dataset(study)
     warm_up()
     while True:
         work = control.broadcast(ray.get(broker.next.remote(group)) if control.rank == 0 else None)
@@ -114,15 +115,16 @@ def serve(config: dict[str, Any]) -> None:
             return
         if work == "idle":
             continue
-        message = run_attempt(study, work, GroupContext(study, work, broker=broker, control=control))
+        context = GroupContext(study, work, broker=broker, control=control)
+        message = run_attempt(study, work, context, dataset=dataset)
         if control.rank != 0 and message is not None and message.result is not None and message.result.cause:
             # Where the other ranks wait for this one in vain, the group dies: then this was why.
             broker.note.remote(group, f"rank {control.rank}: {message.result.message}")
+        if control.rank == 0 and message is not None and message.detail:
+            ray.get(broker.finish.remote(group, message))  # it can't write, and the others wait for it in vain
         agreed = _agreed(control.gather(message))
         if control.rank == 0:
-            if agreed is not None:
-                keep_result(study, agreed)
-            ray.get(broker.finish.remote(group, agreed))
+            ray.get(broker.finish.remote(group, agreed and keep_result(study, agreed)))
 
 
 def _agreed(outcomes: list[Message | None]) -> Message | None:

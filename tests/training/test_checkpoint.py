@@ -1,4 +1,5 @@
 import logging
+import random
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,26 @@ def _damage(file: Path, damage: str) -> None:
         file.write_bytes(content[:-3])
     else:
         file.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "progress.json", "manifest.json"])
+def test_flips_and_cuts_at_a_thousand_positions_are_found_and_the_checkpoint_before_is_used(
+    tmp_path: Path, name: str
+) -> None:
+    """What says nothing new, such as another space in the manifest, may pass; what is loaded is whole at any rate."""
+    save(tmp_path, Progress(step=4), tensors(4))
+    save(tmp_path, Progress(step=8, report=REPORT), tensors(8))
+    file, rng = tmp_path / "checkpoints" / "000008" / name, random.Random(name)
+    content, passed = file.read_bytes(), 0
+    for _ in range(334):  # of three files
+        position = rng.randrange(len(content))
+        bit = bytes([content[position] ^ (1 << rng.randrange(8))])
+        file.write_bytes(rng.choice([content[:position], content[:position] + bit + content[position + 1 :]]))
+        found = tensors(0)
+        progress = load_latest(tmp_path, found)
+        assert progress in (Progress(step=4), Progress(step=8, report=REPORT))
+        assert progress is not None
+        assert torch.equal(found["values"], tensors(progress.step)["values"])
+        passed += progress.step == 8
+    assert passed == 0 or name == "manifest.json"
+    assert passed < 20

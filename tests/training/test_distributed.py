@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +31,9 @@ pytestmark = pytest.mark.integration
 ODD = replace(RECIPE, batch_size=31)
 """Shards of 15 and 16 images."""
 DIVERGING = replace(RECIPE, learning_rate=1e20, warmup_epochs=0)
+
+LEARNING = replace(RECIPE, epochs=8, batch_size=32, max_shift=0, flip=False, label_smoothing=0)
+SEEDS = range(4)
 
 Outcomes = list[dict[str, Any]]
 
@@ -85,6 +90,19 @@ def test_checkpoints_that_the_first_ranks_clock_asks_for_are_made_together(outco
     assert [outcome["within_epoch"] for outcome in outcomes] == [["000002", "000003"]] * 2
 
 
+def test_two_ranks_end_within_the_noise_of_one(outcomes: Outcomes, tmp_path: Path) -> None:
+    """They differ by batch norm alone, which each rank does over its share; seeds differ by more than that."""
+
+    def context(name: str, **fields: Any) -> TestContext:
+        return TestContext(directory=tmp_path / name, **fields)
+
+    alone, together = _losses_by_seed(context), outcomes[0]["losses_by_seed"]
+    assert together == outcomes[1]["losses_by_seed"]
+    differences = [one - other for one, other in zip(alone, together, strict=True)]
+    assert abs(statistics.mean(differences)) <= 3 * statistics.stdev(alone) / len(SEEDS) ** 0.5
+    assert max(together) < 0.7 * math.log(10), "they have not learnt"
+
+
 def _run_rank(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     store = f"file://{folder}/rendezvous"
@@ -113,6 +131,7 @@ def _try_everything(ranks: Ranks, folder: Path) -> dict[str, Any]:
         "resumed": _final_state(dataset, context("resumed")),
         "num_parts": _num_parts_with_one_small_rank(ranks),
         "failure": _message(lambda: train(small_architecture(), DIVERGING, dataset, context("diverging"))),
+        "losses_by_seed": _losses_by_seed(context),
         "within_epoch": _checkpoints_by_the_clock(dataset, context("clock", stop_at=3)),
     }
 
@@ -135,13 +154,14 @@ def _stepper(dataset: Dataset, ranks: Ranks) -> Stepper:
 
 def _gradients(dataset: Dataset, ranks: Ranks, *, num_parts: int) -> list[float]:
     stepper = _stepper(dataset, ranks)
-    stepper.add_gradients(5, num_parts=num_parts)
+    stepper.add_gradients(5, *stepper.batches.at(5), num_parts=num_parts)
     gradients: list[float] = stepper.network.gradients_P.tolist()
     return gradients
 
 
 def _loss(dataset: Dataset, ranks: Ranks) -> float:
-    loss, _ = ranks.add_with_flag(_stepper(dataset, ranks).add_gradients(5, num_parts=1), flag=False)
+    stepper = _stepper(dataset, ranks)
+    loss, _ = ranks.add_with_flag(stepper.add_gradients(5, *stepper.batches.at(5), num_parts=1), flag=False)
     return float(loss)
 
 
@@ -158,6 +178,14 @@ def _checkpoints_by_the_clock(dataset: Dataset, context: TestContext) -> list[st
         train(small_architecture(), ODD, dataset, context, checkpoint_every_s=0.0 if context.rank == 0 else 300.0)
     distributed.barrier()
     return sorted(path.name for path in (context.directory / "checkpoints").iterdir())
+
+
+def _losses_by_seed(context: Callable[..., TestContext]) -> list[float]:
+    """The validation loss that each seed ends with."""
+    digits = small_dataset(num_train=320)
+    return [
+        train(small_architecture("resnet"), LEARNING, digits, context(f"seed-{seed}", seed=seed)).loss for seed in SEEDS
+    ]
 
 
 def _message(run: Callable[[], object]) -> str:

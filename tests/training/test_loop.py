@@ -1,17 +1,33 @@
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor, nn
 
 from orchestrator.data.dataset import Dataset
+from orchestrator.data.split import TensorSplit
 from orchestrator.records import Cause
 from orchestrator.storage import broken_files
 from orchestrator.training.context import StopTrial, TrialFailure
 from orchestrator.training.evaluate import evaluate
 from orchestrator.training.loop import train
 from orchestrator.training.model_files import read_model
+from search_spaces.architecture import Architecture
+from search_spaces.registry import build_model
 from tests.training.trials import FIELDS, RECIPE, TestContext, small_architecture
+
+SLOW_S = 0.3
+
+
+class Slow(TensorSplit):
+    """Takes its time for every batch."""
+
+    def images(self, rows_B: Tensor) -> Tensor:
+        time.sleep(SLOW_S)
+        return super().images(rows_B)
 
 
 def checkpoints(directory: Path) -> list[str]:
@@ -57,6 +73,56 @@ def test_wall_time_grows_from_epoch_to_epoch(dataset: Dataset, tmp_path: Path) -
     result = train(small_architecture(), RECIPE, dataset, context)
     times = [report.wall_time_s for report in context.reports]
     assert 0 < times[0] < times[1] < times[2] <= result.wall_time_s
+
+
+def test_the_seconds_of_an_epoch_are_told_apart_and_lie_within_its_wall_time(dataset: Dataset, tmp_path: Path) -> None:
+    context = TestContext(directory=tmp_path)
+    began = time.perf_counter()
+    train(small_architecture(), RECIPE, dataset, context)
+    wall_time_s = time.perf_counter() - began
+    phases = [report.phases for report in context.reports if report.phases]
+    assert [one.num_images for one in phases] == [4 * 30] * 3
+    for one in phases:
+        assert min(one.data_s, one.step_s, one.validation_s, one.checkpoint_s) > 0
+    assert sum(one.total_s for one in phases) < wall_time_s
+
+
+def test_what_is_slow_is_counted_where_it_is(dataset: Dataset, tmp_path: Path) -> None:
+    slow = Slow(images_NCHW=dataset.validation.images_NCHW, labels_N=dataset.validation.labels_N)
+    context = TestContext(directory=tmp_path, after_report=lambda: time.sleep(SLOW_S))
+    train(small_architecture(), RECIPE, replace(dataset, validation=slow), context)
+    for report in context.reports:
+        assert report.phases is not None
+        assert report.phases.validation_s > SLOW_S
+        assert report.phases.total_s - report.phases.validation_s < SLOW_S
+
+
+def test_a_resumed_epoch_tells_of_the_images_of_its_last_attempt(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(StopTrial):
+        train(small_architecture(), RECIPE, dataset, TestContext(directory=tmp_path, stop_at=6))
+    context = TestContext(directory=tmp_path)
+    train(small_architecture(), RECIPE, dataset, context)
+    num_images = [report.phases.num_images for report in context.reports if report.phases]
+    assert num_images == [2 * 30, 4 * 30]
+
+
+def test_top5_accuracy_is_reported_where_there_are_enough_classes(dataset: Dataset, tmp_path: Path) -> None:
+    context = TestContext(directory=tmp_path)
+    train(small_architecture(), RECIPE, dataset, context)
+    for report in context.reports:
+        assert report.top5_accuracy is not None
+        assert report.accuracy <= report.top5_accuracy <= 1.0
+
+
+def test_training_begins_with_the_network_that_it_is_given(dataset: Dataset, tmp_path: Path) -> None:
+    def build(architecture: Architecture) -> nn.Module:
+        model = build_model(architecture)
+        torch.nn.init.constant_(model.get_parameter("classifier.bias"), 5.0)
+        return model
+
+    still = replace(RECIPE, epochs=1, learning_rate=1e-12, warmup_epochs=0)
+    train(small_architecture(), still, dataset, TestContext(directory=tmp_path), build=build)
+    assert read_model(tmp_path / "model").get_parameter("classifier.bias").tolist() == [5.0] * 10
 
 
 def test_equal_seeds_give_equal_networks_and_others_do_not(dataset: Dataset, tmp_path: Path) -> None:

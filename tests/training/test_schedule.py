@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.config.settings import Recipe
+from orchestrator.config.settings import Recipe, ScheduleName
 from orchestrator.training.schedule import average_decay, learning_rate
 
 RECIPE = Recipe(epochs=10, learning_rate=0.4, warmup_epochs=2, decay_share=0.3)
@@ -50,3 +52,30 @@ def test_the_average_forgets_the_initial_weights_and_then_keeps_the_recipes_shar
     assert shares == sorted(shares)
     assert shares[-1] == 0.98
     assert average_decay(Recipe(average_decay=0), 500) == 0
+
+
+STEPS = Recipe(
+    epochs=8,
+    learning_rate=0.4,
+    warmup_epochs=1,
+    schedule=ScheduleName.STEPS,
+    milestones=(0.5, 0.75),
+    step_factor=0.1,
+)
+
+
+def test_steps_divide_the_learning_rate_at_each_milestone() -> None:
+    values = rates(STEPS, 5)
+    assert values[:5] == pytest.approx([0.08, 0.16, 0.24, 0.32, 0.4])
+    assert values[5:] == pytest.approx([0.4] * 15 + [0.04] * 10 + [0.004] * 10)
+
+
+def test_without_milestones_it_stays() -> None:
+    recipe = replace(STEPS, milestones=(), warmup_epochs=0)
+    assert rates(recipe, 3) == [0.4] * 24
+    assert recipe.falling_share == 0
+
+
+def test_epochs_at_the_full_learning_rate_are_told_from_those_that_fall() -> None:
+    assert STEPS.falling_share == 0.5
+    assert RECIPE.falling_share == RECIPE.decay_share

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -14,6 +15,15 @@ def test_statistics_are_the_plain_mean_over_the_inputs() -> None:
     torch.testing.assert_close(norm.running_mean, means.mean(0))
     torch.testing.assert_close(norm.running_var, variances.mean(0))
     assert norm.momentum == 0.3
+
+
+def test_a_norm_that_keeps_its_statistics_in_training_keeps_them_here() -> None:
+    model = nn.Sequential(nn.BatchNorm2d(1), nn.BatchNorm2d(1)).train()
+    model[0].eval()
+    recompute_statistics(model, [torch.full((4, 1, 2, 2), 3.0)])
+    assert model[0].running_mean.tolist() == [0.0]
+    assert model[1].running_mean.tolist() == pytest.approx([3.0], abs=1e-4)
+    assert not model[0].training
 
 
 def test_dropout_is_off_meanwhile() -> None:

@@ -22,7 +22,7 @@ def started(dataset: Dataset, recipe: Recipe = RECIPE, family: str = "densenet")
 
 def train(state: TrainingState, stepper: Stepper, *, num_steps: int) -> None:
     for step in range(num_steps):
-        stepper.add_gradients(step, num_parts=1)
+        stepper.add_gradients(step, *stepper.batches.at(step), num_parts=1)
         state.update(step)
 
 

@@ -10,7 +10,8 @@ import torch
 
 from orchestrator.config.settings import DataSettings, Recipe
 from orchestrator.data.catalog import DIGITS_CLASS_NAMES
-from orchestrator.data.dataset import Dataset, Split, load
+from orchestrator.data.dataset import Dataset, load
+from orchestrator.data.split import TensorSplit
 from orchestrator.records import EpochReport
 from orchestrator.training.context import StopTrial
 from search_spaces.architecture import Architecture, Task
@@ -91,5 +92,5 @@ def small_dataset(num_train: int = 122) -> Dataset:
     )
 
 
-def _first(split: Split, num_images: int) -> Split:
-    return Split(images_NCHW=split.images_NCHW[:num_images], labels_N=split.labels_N[:num_images])
+def _first(split: TensorSplit, num_images: int) -> TensorSplit:
+    return TensorSplit(images_NCHW=split.images_NCHW[:num_images], labels_N=split.labels_N[:num_images])
