@@ -1,4 +1,5 @@
-"""The deliverable of a study: a folder with one trained network that proves itself before it is there.
+"""The deliverable: a folder with one trained network that proves itself before it is there.
 
-``trial.export_trial`` writes it, ``loading.load_model`` reads it, ``loading.verify_export`` checks it.
+``trial.export_trial`` writes that of a study and ``network.export_network`` any other, ``loading.load_model`` reads
+it, ``loading.verify_export`` checks it.
 """

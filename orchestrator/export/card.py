@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from orchestrator.records import Latency, StudySnapshot, TrialRecord
+from orchestrator.scores import ClassificationScore
 
 _Z_95 = 1.959964
 
@@ -14,7 +15,7 @@ _ON_ACCURACY = (
     "Accuracy is top-1. The validation split chose this network among others, so its accuracy there flatters it; "
     "the test split was scored once and chose nothing."
 )
-_ON_LICENCE = (
+ON_LICENCE = (
     "This folder grants no rights of its own. The weights come from the data named above: "
     "its licence decides how they may be used and passed on."
 )
@@ -27,13 +28,13 @@ def model_card(
     sections = [
         f"# {record.family} {record.architecture_id}",
         f"Trial {record.number} of the study `{snapshot.name}` (`{snapshot.study_id}`), {snapshot.created_at}.",
-        "## Figures\n\n" + _table("figure", _figures(record, dataset)),
+        "## Figures\n\n" + table("figure", _figures(record, dataset)),
         _ON_ACCURACY,
-        "## Architecture\n\n" + _table("field", record.architecture.items()),
-        "## Data\n\n" + _table("setting", [*snapshot.frozen.get("data", {}).items(), *dataset.items()]),
-        "## Training\n\n" + _table("setting", _training(snapshot, record)),
-        "## How to load\n\n" + _loading(folder_name, has_onnx=has_onnx),
-        "## Licence\n\n" + _ON_LICENCE,
+        "## Architecture\n\n" + table("field", record.architecture.items()),
+        "## Data\n\n" + table("setting", data_rows(snapshot.frozen.get("data", {}), dataset)),
+        "## Training\n\n" + table("setting", _training(snapshot, record)),
+        "## How to load\n\n" + loading_text(folder_name, has_onnx=has_onnx),
+        "## Licence\n\n" + ON_LICENCE,
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -47,21 +48,59 @@ def wilson_interval(share: float, num_images: int) -> tuple[float, float]:
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
 
 
-def _figures(record: TrialRecord, dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "validation accuracy", _accuracy(record.accuracy, dataset.get("num_validation"))
-    yield "test accuracy", _accuracy(record.test_accuracy, dataset.get("num_test"))
-    yield "parameters", f"{record.num_parameters:,}"
-    yield "multiply-accumulates per image", f"{record.macs:,}"
-    yield "latency", _latency(record)
-
-
-def _accuracy(accuracy: float | None, num_images: int | None) -> str:
+def accuracy_text(accuracy: float | None, num_images: int | None) -> str:
+    """A share with its 95 % interval, where it is known of how many images."""
     if accuracy is None:
         return "not scored"
     if not num_images:
         return f"{accuracy:.4f}"
     low, high = wilson_interval(accuracy, num_images)
     return f"{accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, {num_images:,} images)"
+
+
+def data_rows(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What was asked for, and what was found."""
+    # How many images and classes were asked for matters where they were made up.
+    unused = () if settings.get("name") == "synthetic" else ("num_images", "num_classes")
+    yield from ((name, value) for name, value in {**settings, **dataset}.items() if name not in unused)
+
+
+def score_rows(test: ClassificationScore) -> Iterator[tuple[str, str]]:
+    """What is known of a test split beside its accuracy."""
+    if test.top5_accuracy is not None:
+        yield "test top-5 accuracy", accuracy_text(test.top5_accuracy, test.num_images)
+    yield "test precision, mean over classes", f"{test.precision_macro:.4f}"
+    yield "test recall, mean over classes", f"{test.recall_macro:.4f}"
+
+
+def loading_text(folder_name: str, *, has_onnx: bool) -> str:
+    """How a reader of the folder gets its network."""
+    lines = [
+        "With archfront and the packages in `requirements.txt` installed:",
+        f'```python\nfrom orchestrator import load_model\n\nmodel = load_model("{folder_name}")\n```',
+        "Its checksums are verified first.",
+        "Images go in as `preprocessing.json` says; logits come out, in the order of its `class_names`.",
+    ]
+    if has_onnx:
+        lines.append("`model.onnx` is the same network: input `image`, output `logits`, any batch size.")
+    lines.append("`sha256sum --check SHA256SUMS` verifies the files without archfront.")
+    return "\n\n".join(lines)
+
+
+def table(head: str, rows: Iterable[tuple[str, Any]]) -> str:
+    """A Markdown table of names and values."""
+    cells = "".join(f"\n| {name} | {_cell(value)} |" for name, value in rows)
+    return f"| {head} | |\n|---|---|{cells}"
+
+
+def _figures(record: TrialRecord, dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "validation accuracy", accuracy_text(record.accuracy, dataset.get("num_validation"))
+    yield "test accuracy", accuracy_text(record.test_accuracy, dataset.get("num_test"))
+    if record.test_score is not None:
+        yield from score_rows(record.test_score)
+    yield "parameters", f"{record.num_parameters:,}"
+    yield "multiply-accumulates per image", f"{record.macs:,}"
+    yield "latency", _latency(record)
 
 
 def _latency(record: TrialRecord) -> str:
@@ -87,24 +126,6 @@ def _training(snapshot: StudySnapshot, record: TrialRecord) -> Iterator[tuple[st
     yield "epochs trained", len(record.reports)
     yield "wall time", f"{record.wall_time_s:.1f} s"
     yield from snapshot.provenance.items()
-
-
-def _loading(folder_name: str, *, has_onnx: bool) -> str:
-    lines = [
-        "With archfront and the packages in `requirements.txt` installed:",
-        f'```python\nfrom orchestrator import load_model\n\nmodel = load_model("{folder_name}")\n```',
-        "Its checksums are verified first.",
-        "Images go in as `preprocessing.json` says; logits come out, in the order of its `class_names`.",
-    ]
-    if has_onnx:
-        lines.append("`model.onnx` is the same network: input `image`, output `logits`, any batch size.")
-    lines.append("`sha256sum --check SHA256SUMS` verifies the files without archfront.")
-    return "\n\n".join(lines)
-
-
-def _table(head: str, rows: Iterable[tuple[str, Any]]) -> str:
-    cells = "".join(f"\n| {name} | {_cell(value)} |" for name, value in rows)
-    return f"| {head} | |\n|---|---|{cells}"
 
 
 def _cell(value: Any) -> str:

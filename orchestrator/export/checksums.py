@@ -9,7 +9,8 @@ from orchestrator.storage import sha256_of
 
 SUMS = "SHA256SUMS"
 
-_NEW_COPY = "export the trial again, or copy the folder again"
+_WRITTEN = "give a folder that `archfront export` or `archfront train` wrote"
+_NEW_COPY = "write the folder again, or copy it again"
 
 
 def write_sums(folder: Path) -> tuple[str, ...]:
@@ -41,11 +42,11 @@ def check_sums(folder: Path, *, required: tuple[str, ...]) -> None:
 def _read_sums(folder: Path) -> dict[str, str]:
     path = folder / SUMS
     if not folder.is_dir():
-        raise BadInputError(f"{folder}: no such folder", hint="give a folder that `archfront export` wrote")
+        raise BadInputError(f"{folder}: no such folder", hint=_WRITTEN)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise BadInputError(f"{path}: can't be read", hint="give a folder that `archfront export` wrote") from None
+        raise BadInputError(f"{path}: can't be read", hint=_WRITTEN) from None
     parts = [line.partition("  ") for line in lines]
     if any(len(digest) != 64 or not name or Path(name).name != name for digest, _, name in parts):
         raise BadInputError(f"{path}: is no list of checksums", hint=_NEW_COPY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -14,6 +15,8 @@ from search_spaces.errors import ArchitectureError
 from search_spaces.registry import ARCHITECTURE_FILE, build_model, load_architecture
 
 WEIGHTS_FILE = "model.safetensors"
+PREPROCESSING_FILE = "preprocessing.json"
+TRAINING_FILE = "training.json"
 
 
 def load_model(folder: str | Path) -> nn.Module:
@@ -43,8 +46,12 @@ def read_network(folder: Path) -> nn.Module:
         BadInputError: one of the files can't be read, or they don't belong together.
     """
     try:
-        model = build_model(load_architecture(folder / ARCHITECTURE_FILE))
-        model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True)
+        architecture = load_architecture(folder / ARCHITECTURE_FILE)
+        weights = load_file(folder / WEIGHTS_FILE)
+        with torch.device("meta"):  # what does not fit is refused before the memory of its network is taken
+            build_model(architecture).load_state_dict(weights, strict=True, assign=True)
+        model = build_model(architecture)
+        model.load_state_dict(weights, strict=True)
     except ArchitectureError as error:
         raise BadInputError(error.message, hint=error.hint) from error
     except (OSError, SafetensorError) as error:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from orchestrator.errors import BadInputError
 from orchestrator.export.checksums import SUMS
+from orchestrator.failpoints import failpoint
+from orchestrator.storage import exchange
 
 OTHER_TARGET = "give another --to"
 
@@ -46,15 +48,10 @@ def folder_that_becomes(to: Path) -> Iterator[Path]:
 
 
 def _rename(temporary: Path, to: Path) -> None:
-    """An earlier export steps aside first, and comes back if that fails."""
-    if not to.exists():
+    """What had the name, an earlier export, has the temporary one afterwards."""
+    failpoint("export.before_rename")
+    if to.exists():
+        exchange(temporary, to)
+    else:
         temporary.rename(to)
-        return
-    old = to.with_name(f".{to.name}.{os.getpid()}.old")
-    to.rename(old)
-    try:
-        temporary.rename(to)
-    except OSError:
-        old.rename(to)
-        raise
-    shutil.rmtree(old)
+    failpoint("export.after_rename")

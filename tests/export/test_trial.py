@@ -11,14 +11,22 @@ import pytest
 import torch
 
 from orchestrator.errors import ArchfrontError, BadInputError
-from orchestrator.export import onnx_file, trial
+from orchestrator.export import network, onnx_file
 from orchestrator.export.loading import load_model, verify_export
-from orchestrator.export.trial import ExportedModel, export_trial
+from orchestrator.export.network import ExportedModel
+from orchestrator.export.trial import export_trial
 from orchestrator.records import TrialState
 from search_spaces.registry import load_architecture
 from tests.export.studies import ARCHITECTURES, TrainedTrial, trained_trial
 
-FILES = ("README.md", "architecture.json", "model.safetensors", "preprocessing.json", "requirements.txt")
+FILES = (
+    "README.md",
+    "architecture.json",
+    "model.safetensors",
+    "preprocessing.json",
+    "requirements.txt",
+    "training.json",
+)
 
 
 @pytest.fixture
@@ -60,6 +68,11 @@ def test_preprocessing_says_how_an_image_becomes_an_input(trained: TrainedTrial,
     fields = json.loads((folder / "preprocessing.json").read_text())
     assert (fields["image_size"], fields["in_channels"]) == (8, 1)
     assert (fields["mean"], fields["std"], fields["class_names"][-1]) == ([0.3], [0.4], "9")
+
+
+def test_training_says_what_the_network_was_made_from(trained: TrainedTrial, tmp_path: Path) -> None:
+    fields = json.loads((export(trained, tmp_path / "best").folder / "training.json").read_text())
+    assert (fields["seed"], fields["data"]["name"], fields["recipe"]["epochs"]) == (7, "digits", 12)
 
 
 def test_the_sums_are_in_the_form_that_sha256sum_checks(trained: TrainedTrial, tmp_path: Path) -> None:
@@ -159,7 +172,7 @@ def test_an_error_in_between_leaves_an_earlier_export_whole(
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(trial, "write_sums", fail)
+    monkeypatch.setattr(network, "write_sums", fail)
     with pytest.raises(BadInputError, match="No space left on device"):
         export(trained, folder, force=True)
     verify_export(folder)
