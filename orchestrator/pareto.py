@@ -41,6 +41,34 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
     return is_front[inverse]
 
 
+def clearly_non_dominated(low: ArrayLike, high: ArrayLike) -> NDArray[np.bool_]:
+    """Which boxes no other box clearly dominates: by none of the points that either may stand for.
+
+    Box ``a`` clearly dominates ``b`` where the high corner of ``a`` dominates the low corner of ``b``. That is a strict
+    partial order: ``high(a) <= low(b) <= high(b) <= low(c)``. So whoever is dominated is dominated by a member of the
+    front, and there are no cycles, as there would be no order if boxes that overlap counted as equal. Boxes without
+    width compare as points do.
+
+    Args:
+        low, high: (n, m), the ends of what each coordinate may be.
+
+    Raises:
+        ValueError: they are no arrays of one shape (n, m), hold NaN, or ``low`` is above ``high``.
+    """
+    lows, highs = _checked(low), _checked(high)
+    if lows.shape != highs.shape or (lows > highs).any():
+        raise ValueError("boxes need a low and a high end in every column, low <= high")
+    if (lows == highs).all():
+        return non_dominated(lows)
+    is_front = np.empty(len(lows), dtype=bool)
+    for start in range(0, len(lows), _BLOCK):
+        block = lows[start : start + _BLOCK]
+        # Nowhere worse both ways means equal points; those don't dominate each other.
+        is_dominated = _weakly_dominates(highs, block) & ~_weakly_dominates(block, highs).T
+        is_front[start : start + _BLOCK] = ~is_dominated.any(axis=0)
+    return is_front
+
+
 def ranks(points: ArrayLike) -> NDArray[np.intp]:
     """Non-dominated sorting: 0 on the front, 1 on the front of the rest, and so on.
 

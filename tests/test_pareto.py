@@ -52,6 +52,57 @@ def test_the_front_is_what_brute_force_finds(points: Array) -> None:
     assert pareto.non_dominated(points).tolist() == brute_force_front(points)
 
 
+@st.composite
+def box_sets(draw: st.DrawFn) -> tuple[Array, Array]:
+    """Boxes on a coarse grid, some of them points, so that they touch, overlap and coincide."""
+    low = draw(point_sets(max_rows=9))
+    sides = draw(arrays(float, low.shape, elements=st.sampled_from([0.0, 0.0, 1.0, 2.0])))
+    return low, low + sides
+
+
+@given(box_sets())
+def test_clear_dominance_is_a_strict_partial_order(boxes: tuple[Array, Array]) -> None:
+    low, high = boxes
+    indices = range(len(low))
+    above = {(a, b) for a in indices for b in indices if pareto.dominates(high[a], low[b])}
+    assert not any((b, a) in above for a, b in above)
+    assert all((a, d) in above for a, b in above for c, d in above if b == c)
+
+
+@given(box_sets())
+def test_off_the_clear_front_is_what_a_member_of_it_clearly_dominates(boxes: tuple[Array, Array]) -> None:
+    low, high = boxes
+    mask = pareto.clearly_non_dominated(low, high)
+    members = np.flatnonzero(mask)
+    assert len(members)
+    for row, is_member in enumerate(mask):
+        assert is_member == (not any(pareto.dominates(high[member], low[row]) for member in members))
+
+
+@given(point_sets())
+def test_boxes_without_width_compare_as_points(points: Array) -> None:
+    assert pareto.clearly_non_dominated(points, points).tolist() == pareto.non_dominated(points).tolist()
+
+
+@given(box_sets())
+def test_wider_boxes_only_add_to_the_clear_front(boxes: tuple[Array, Array]) -> None:
+    low, high = boxes
+    narrow, wide = pareto.clearly_non_dominated(low, high), pareto.clearly_non_dominated(low - 1.0, high + 1.0)
+    assert wide[narrow].all()
+
+
+def test_what_no_member_may_dominate_in_truth_stays_on_the_clear_front() -> None:
+    """Were overlapping ends equal, B would be hidden by A and C by B, though C is faster than A beyond any doubt."""
+    low, high = [[1, 5], [2, 3], [3, 1]], [[1, 10], [2, 6], [3, 4]]
+    assert pareto.clearly_non_dominated(low, high).tolist() == [True, True, True]
+    assert pareto.clearly_non_dominated([[1, 5], [2, 10]], [[1, 10], [2, 12]]).tolist() == [True, False]
+
+
+def test_a_box_whose_low_end_is_above_its_high_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="low <= high"):
+        pareto.clearly_non_dominated([[1.0]], [[0.0]])
+
+
 @given(point_sets(max_rows=40), st.randoms(use_true_random=False))
 def test_the_order_of_points_changes_neither_front_nor_ranks(points: Array, rng: object) -> None:
     order = list(range(len(points)))

@@ -41,7 +41,8 @@ def record_lists(draw: st.DrawFn) -> list[TrialRecord]:
         kind = draw(st.sampled_from(["predicted", "measured", "measured", "other conditions", "failed"]))
         match kind:
             case "measured":
-                record = with_latency(record, draw(st.sampled_from([0.6, 1.1, 1.9])))
+                median_ms = draw(st.sampled_from([0.6, 1.1, 1.9]))
+                record = with_latency(record, median_ms, high_ms=median_ms * draw(st.sampled_from([1.0, 1.02, 2.0])))
             case "other conditions":
                 conditions = dataclasses.replace(CONDITIONS, num_threads=2)
                 record = with_latency(record, draw(st.sampled_from([0.6, 1.1])), conditions=conditions)
@@ -93,6 +94,21 @@ def test_once_the_front_is_measured_it_holds_measured_trials_by_measured_latency
     ]
     assert latency_basis(records, OBJECTIVES) is LatencyBasis.MEASURED
     assert numbers(front(records, OBJECTIVES)) == [0]
+
+
+def test_a_measured_latency_dominates_only_beyond_the_noise() -> None:
+    """Trial 1 is worse in every median; only where the intervals are apart is it known to be slower."""
+    quick = with_latency(completed(0, 0.99, 50_000, 1.0), 1.00, low_ms=0.98, high_ms=1.02)
+    close = with_latency(completed(1, 0.98, 60_000, 1.0), 1.03, low_ms=1.01, high_ms=1.05)
+    slow = with_latency(completed(1, 0.98, 60_000, 1.0), 1.05, low_ms=1.03, high_ms=1.07)
+    assert numbers(front([quick, close], OBJECTIVES)) == [0, 1]
+    assert numbers(front([quick, slow], OBJECTIVES)) == [0]
+
+
+def test_a_difference_within_the_noise_is_said_to_be_one() -> None:
+    quick = with_latency(completed(0, 0.99, 60_000, 1.0), 1.00, low_ms=0.98, high_ms=1.02)
+    close = with_latency(completed(1, 0.98, 50_000, 1.0), 1.03, low_ms=1.01, high_ms=1.05)
+    assert "latency_ms 3 % higher (within the noise)" in best([quick, close], OBJECTIVES).why
 
 
 def test_an_interrupted_confirm_hides_no_finalist() -> None:

@@ -14,10 +14,10 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
-from orchestrator.config.settings import LatencySettings, Runtime
-from search_spaces.architecture import Task
+from orchestrator.measure.conditions import Setup, conditions_of
 
 
 def main() -> None:
@@ -25,17 +25,19 @@ def main() -> None:
     answers = _own_standard_output()
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    settings, task = _conditions(json.loads(sys.argv[1]))
-    from orchestrator.measure import bench  # torch: after the thread that notices an end of input
+    setup = Setup.from_dict(json.loads(sys.argv[1]))
+    from orchestrator.measure.bench import Bench  # numpy: after the thread that notices an end of input
 
+    networks = Bench(setup)
     while True:
         request = requests.get()
         if "build" in request:
-            networks = bench.Bench(request["build"], settings=settings, task=task)
-            _answer(answers, {"ready": dataclasses.asdict(bench.conditions(settings, task))})
+            networks.build([Path(one) if isinstance(one, str) else one for one in request["build"]])
+            _answer(answers, {"ready": dataclasses.asdict(conditions_of(setup))})
         else:
-            estimates = networks.measure(**request["go"])
-            _answer(answers, {"estimates": [dataclasses.asdict(estimate) for estimate in estimates]})
+            estimates, reference_ms = networks.measure(**request["go"])
+            found = [dataclasses.asdict(estimate) for estimate in estimates]
+            _answer(answers, {"estimates": found, "reference_ms": reference_ms})
 
 
 def _own_standard_output() -> TextIO:
@@ -54,11 +56,6 @@ def _listen(requests: queue.Queue[dict[str, Any]]) -> None:
 def _answer(answers: TextIO, value: Mapping[str, Any]) -> None:
     answers.write(json.dumps(value) + "\n")
     answers.flush()
-
-
-def _conditions(fields: Mapping[str, Any]) -> tuple[LatencySettings, Task]:
-    settings = dict(fields["settings"])
-    return LatencySettings(**{**settings, "runtime": Runtime(settings["runtime"])}), Task(**fields["task"])
 
 
 if __name__ == "__main__":

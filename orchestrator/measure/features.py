@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.config.settings import Runtime
+from orchestrator.config.runtimes import Runtime
 from search_spaces.columns import plain
 from search_spaces.cost_columns import CostColumns
 from search_spaces.costs import Layer
@@ -52,7 +52,7 @@ def _executed(layers: Iterable[Layer], runtime: Runtime) -> Iterable[Layer]:
     """Without the batch norms that are folded away: those that read a convolution."""
     before = ""
     for layer in layers:
-        is_folded = runtime is Runtime.FOLDED and layer.kind == "batch_norm" and before in _CONVOLUTIONS
+        is_folded = runtime.folds_batch_norms and layer.kind == "batch_norm" and before in _CONVOLUTIONS
         if not is_folded:
             yield layer
         before = layer.kind

@@ -6,20 +6,26 @@ import contextlib
 import dataclasses
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
-from orchestrator.config.settings import LatencySettings
-from orchestrator.errors import ArchfrontError, BadInputError
+from orchestrator.errors import ArchfrontError
+from orchestrator.measure.conditions import Setup, conditions_from_dict
+from orchestrator.measure.cores import thread_environment
 from orchestrator.measure.estimate import MIN_BLOCKS
-from orchestrator.measure.predictor import LatencyPredictor, conditions_from_dict, fit_predictor
+from orchestrator.measure.predictor import LatencyPredictor, fit_predictor
+from orchestrator.measure.runtimes import check_setup
 from orchestrator.records import Latency, LatencyConditions
-from search_spaces.architecture import Architecture, Task
+from search_spaces.architecture import Architecture
+
+Network = Architecture | Path
+"""What is measured: an architecture with fresh weights, or an ONNX file."""
 
 CALIBRATION_S = 3.5
 """Nothing else may run for so long before training starts."""
@@ -38,49 +44,59 @@ class Laboratory:
 
     ``start`` and ``prepare`` return at once, while the process imports torch and builds; ``measure`` and ``calibrate``
     wait for that, and time while nothing else should run.
+
+    Attributes:
+        reference_ms: what the reference network takes while this machine is at full speed, as far as that was seen;
+            None before that. Set it to what an earlier process found, and figures stand at its level.
     """
 
-    def __init__(self, process: subprocess.Popen[str], errors: IO[bytes], *, task: Task) -> None:
+    def __init__(self, process: subprocess.Popen[str], errors: IO[bytes], *, setup: Setup) -> None:
+        self.setup = setup
+        self.reference_ms: float | None = None
         self._process = process
         self._errors = errors
-        self._task = task
-        self._prepared: tuple[Architecture, ...] = ()
+        self._prepared: tuple[Network, ...] = ()
         self._num_unread = 0
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self._conditions: Mapping[str, Any] = {}
 
     @classmethod
-    def start(cls, settings: LatencySettings, task: Task) -> Self:
+    def start(cls, setup: Setup, *, is_exported: bool = False) -> Self:
         """Starts the process; it ends when this one does.
 
+        Args:
+            is_exported: every network will be an ONNX file.
+
         Raises:
-            BadInputError: there are fewer cores than threads, which would wait for one another.
+            BadInputError: this machine lacks what the setup asks for.
         """
-        _check_cores(settings)
-        conditions = {"settings": dataclasses.asdict(settings), "task": dataclasses.asdict(task)}
+        check_setup(setup, is_exported=is_exported)
         errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.measure", json.dumps(conditions)],
+            [sys.executable, "-m", "orchestrator.measure", json.dumps(setup.to_dict())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=_environment(),
+            env=_environment(setup.num_threads),
         )
-        return cls(process, errors, task=task)
+        return cls(process, errors, setup=setup)
 
-    def prepare(self, architectures: Sequence[Architecture]) -> None:
+    def prepare(self, networks: Sequence[Network]) -> None:
         """Has these networks built while the caller does other things."""
-        self._request({"build": [architecture.to_dict() for architecture in architectures]})
-        self._prepared = tuple(architectures)
+        self._request({"build": [_described(network) for network in networks]})
+        self._prepared = tuple(networks)
         self._num_unread += 1
 
-    def measure(self, architectures: Sequence[Architecture]) -> tuple[Latency, ...]:
+    def measure(self, networks: Sequence[Network]) -> tuple[Latency, ...]:
         """Latencies in the order given.
 
         Raises:
             ArchfrontError: the process died or hangs; the message ends with what it printed last.
         """
-        return self._measure(architectures, time_limit_s=MEASUREMENT_S * len(architectures), min_rounds=MIN_BLOCKS)
+        return self._measure(networks, time_limit_s=MEASUREMENT_S * len(networks), min_rounds=MIN_BLOCKS)
 
     def calibrate(self, architectures: Sequence[Architecture]) -> LatencyPredictor:
         """A predictor fitted on these networks' latencies.
@@ -89,19 +105,22 @@ class Laboratory:
             ArchfrontError: the process died or hangs; the message ends with what it printed last.
         """
         latencies = self._measure(architectures, time_limit_s=CALIBRATION_S, min_rounds=1)
-        return fit_predictor(architectures, latencies, image_size=self._task.image_size)
+        predictor = fit_predictor(architectures, latencies, image_size=self.setup.input_shape[1])
+        return dataclasses.replace(predictor, reference_ms=self.reference_ms)
 
     def close(self) -> None:
         """Ends the process, also in the middle of a measurement."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):  # a request that a dead process never read
-                pipe.close()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # a request that a dead process never read
+            self._process.stdin.close()
         try:
             self._process.wait(_CLOSE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join(_CLOSE_S)
+        self._process.stdout.close()
         self._errors.close()
 
     def __enter__(self) -> Self:
@@ -110,18 +129,20 @@ class Laboratory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _measure(self, architectures: Sequence[Architecture], **schedule: float) -> tuple[Latency, ...]:
-        if not architectures:
+    def _measure(self, networks: Sequence[Network], **schedule: float) -> tuple[Latency, ...]:
+        if not networks:
             return ()
-        if self._prepared != tuple(architectures):
-            self.prepare(architectures)
+        if self._prepared != tuple(networks):
+            self.prepare(networks)
         # Of several that were prepared only the last are built still; each is answered in its turn.
         while self._num_unread:
             self._conditions = self._answer()["ready"]
             self._num_unread -= 1
-        self._request({"go": schedule})
+        self._request({"go": {**schedule, "reference_ms": self.reference_ms}})
         conditions = conditions_from_dict(self._conditions)
-        return tuple(_latency(fields, conditions) for fields in self._answer()["estimates"])
+        answer = self._answer()
+        self.reference_ms = answer["reference_ms"]
+        return tuple(_latency(fields, conditions) for fields in answer["estimates"])
 
     def _request(self, value: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -131,12 +152,19 @@ class Laboratory:
         except BrokenPipeError:
             raise self._failure() from None
 
-    def _answer(self) -> dict[str, Any]:
+    def _read(self) -> None:
+        """Puts each line in the queue, and an empty one at the end: select() can't see what a buffer holds already."""
         assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], _PATIENCE_S)
-        if not readable:
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def _answer(self) -> dict[str, Any]:
+        try:
+            line = self._lines.get(timeout=_PATIENCE_S)
+        except queue.Empty:
             self._process.kill()
-        line = self._process.stdout.readline()
+            line = ""
         if not line:
             raise self._failure()
         answer: dict[str, Any] = json.loads(line)
@@ -150,20 +178,15 @@ class Laboratory:
         return ArchfrontError(f"measuring latency: the process ended with {status}: {tail or 'it printed nothing'}")
 
 
-def _check_cores(settings: LatencySettings) -> None:
-    num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if settings.num_threads > num_cores:
-        raise BadInputError(
-            f"latency.num_threads = {settings.num_threads}: must be at most {num_cores}, the cores of this machine",
-            hint="every thread that is measured needs a core of its own",
-        )
+def _described(network: Network) -> Mapping[str, Any] | str:
+    return str(network.absolute()) if isinstance(network, Path) else network.to_dict()
 
 
-def _environment() -> dict[str, str]:
+def _environment(num_threads: int) -> dict[str, str]:
     """This process's environment, in which the child finds this very package wherever it was started from."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**os.environ, **thread_environment(num_threads), "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _latency(fields: Mapping[str, Any], conditions: LatencyConditions) -> Latency:

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from orchestrator.config.settings import Runtime
+from orchestrator.config.runtimes import Runtime
+from orchestrator.measure.conditions import conditions_from_dict
 from orchestrator.measure.features import latency_feature_columns, latency_features
 from orchestrator.measure.least_squares import Vector, non_negative_least_squares
 from orchestrator.records import Latency, LatencyConditions
@@ -23,12 +24,14 @@ SCHEMA_VERSION = 1
 class LatencyPredictor:
     """Constants of a linear model, and how far it can be trusted.
 
-    Errors are relative to the prediction, and found by leaving out each measured network in turn.
+    Errors are relative to the prediction, and found on networks that it was not fitted on: those that a device profile
+    holds out, else each measured network in turn.
 
     Attributes:
         constants: milliseconds per unit of each feature of ``latency_features``; never negative.
         error_95: exceeded by one network in twenty at most; 1 where too few were measured to know.
         rank_correlation: Spearman's, between predicted and measured.
+        reference_ms: what the reference network took at the machine's full speed; None where that was not recorded.
     """
 
     constants: Mapping[str, float]
@@ -37,6 +40,7 @@ class LatencyPredictor:
     error_95: float
     mean_error: float
     rank_correlation: float
+    reference_ms: float | None = None
 
     def predict_ms(self, architecture: Architecture, image_size: int) -> float:
         """The latency under ``conditions``; what no measured network has is taken to cost nothing."""
@@ -84,21 +88,41 @@ def fit_predictor(
     features_NF = np.array([[row.get(name, 0.0) for name in names] for row in rows])
     measured_N = np.array([latency.median_ms for latency in latencies])
     left_out_N = _left_out_predictions(features_NF, measured_N)
-    errors_N = _relative_errors(measured_N, left_out_N)
     return LatencyPredictor(
         constants=dict(zip(names, _fit(features_NF, measured_N).tolist(), strict=True)),
         conditions=conditions,
         num_references=len(latencies),
-        # Of 20 networks or fewer the worst is the only one that 19 in 20 others can be expected to stay below.
-        error_95=float(np.quantile(errors_N, 0.95, method="higher")),
-        mean_error=float(errors_N.mean()),
-        rank_correlation=_rank_correlation(measured_N, left_out_N),
+        **_figures(measured_N, left_out_N),
     )
 
 
-def conditions_from_dict(fields: Mapping[str, Any]) -> LatencyConditions:
-    """From JSON, which has lists for tuples."""
-    return LatencyConditions(**{**fields, "input_shape": tuple(fields["input_shape"])})
+def tried_on(
+    predictor: LatencyPredictor,
+    architectures: Sequence[Architecture],
+    latencies: Sequence[Latency],
+    *,
+    image_size: int,
+) -> LatencyPredictor:
+    """The same predictor with the errors that it has on networks that it was not fitted on.
+
+    Raises:
+        ValueError: they were measured under other conditions than it predicts for.
+    """
+    if any(latency.conditions != predictor.conditions for latency in latencies):
+        raise ValueError("a latency predictor needs networks that were measured under the same conditions")
+    measured_N = np.array([latency.median_ms for latency in latencies])
+    predicted_N = np.array([predictor.predict_ms(one, image_size) for one in architectures])
+    return dataclasses.replace(predictor, **_figures(measured_N, predicted_N))
+
+
+def _figures(measured_N: Vector, predicted_N: Vector) -> dict[str, Any]:
+    errors_N = _relative_errors(measured_N, predicted_N)
+    return {
+        # Of 20 networks or fewer the worst is the only one that 19 in 20 others can be expected to stay below.
+        "error_95": float(np.quantile(errors_N, 0.95, method="higher")),
+        "mean_error": float(errors_N.mean()),
+        "rank_correlation": _rank_correlation(measured_N, predicted_N),
+    }
 
 
 def _fit(features_NF: Vector, measured_N: Vector) -> Vector:

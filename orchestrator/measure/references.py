@@ -1,4 +1,4 @@
-"""Which networks are timed before a study, so that all others can be predicted."""
+"""Which networks are timed before a study, so that all others can be predicted, and which tell how well."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.config.settings import Runtime
+from orchestrator.config.runtimes import Runtime
 from orchestrator.measure.features import latency_features
 from search_spaces.architecture import Architecture, Task
 from search_spaces.errors import ArchitectureError
@@ -21,6 +21,8 @@ NUM_REFERENCES = 18
 # Of so many networks drawn, those that differ most are chosen.
 _MIN_DRAWS = 40
 _DRAWS_PER_REFERENCE = 2
+# Draws for each network that is wanted, before a space counts as exhausted.
+_PATIENCE = 20
 
 
 def reference_architectures(
@@ -38,6 +40,21 @@ def reference_architectures(
         drawn = _draw(family, task, rng, _MIN_DRAWS + _DRAWS_PER_REFERENCE * num_wanted)
         chosen.extend(_spread(drawn, task, num_wanted))
     return tuple(chosen)
+
+
+def random_architectures(space: SearchSpace, task: Task, *, seed: int, n: int) -> tuple[Architecture, ...]:
+    """Different networks as a uniform draw gives them; fewer than ``n`` where many draws find no more."""
+    rng = random.Random(seed)
+    drawn: dict[str, Architecture] = {}
+    for _ in range(_PATIENCE * n):
+        if len(drawn) == n:
+            break
+        try:
+            network = architecture(space.sample(rng), task)
+        except ArchitectureError:
+            continue
+        drawn.setdefault(network.architecture_id, network)
+    return tuple(drawn.values())
 
 
 def _draw(family: FamilySpace, task: Task, rng: random.Random, num_draws: int) -> list[Architecture]:

@@ -9,6 +9,7 @@ from orchestrator.selector.dominance import (
     dominators,
     figure,
     front,
+    interval,
     is_feasible,
     latency_basis,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "dominators",
     "figure",
     "front",
+    "interval",
     "is_feasible",
     "latency_basis",
 ]

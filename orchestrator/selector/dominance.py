@@ -6,6 +6,10 @@ work: the front is that of the measured trials, by what was measured. Otherwise 
 extension that found something new) the front is provisional and all trials are compared by prediction. So a trial that
 confirm has not come to yet is never hidden by those that it has. A limit is checked by the best that is known of a
 trial: measured where it was measured.
+
+A measured latency is an interval. A trial dominates another one only beyond the noise: the high end of its latency must
+be at or below the low end of the other's. Where intervals overlap, neither is known to be the faster one, and both may
+stand on the front (``pareto.clearly_non_dominated``).
 """
 
 from __future__ import annotations
@@ -73,8 +77,8 @@ def dominators(
     field, basis = _comparable(everyone, objectives, constraints)
     if all(other.number != record.number for other in field):
         field, basis = _eligible(everyone, constraints), LatencyBasis.PREDICTED
-    point = _point(record, objectives, basis)
-    better = [other for other in field if pareto.dominates(_point(other, objectives, basis), point)]
+    low, _ = _box(record, objectives, basis)
+    better = [other for other in field if pareto.dominates(_box(other, objectives, basis)[1], low)]
     better.sort(key=lambda other: order_of(other, basis))
     return tuple(_domination(other, record, objectives=objectives, basis=basis) for other in better)
 
@@ -91,6 +95,14 @@ def figure(record: TrialRecord, name: str, basis: LatencyBasis) -> float:
     return record.value(name)
 
 
+def interval(record: TrialRecord, name: str, basis: LatencyBasis) -> tuple[float, float]:
+    """Between which ends a figure lies: those of the 95 % interval of a measured latency; else the figure twice."""
+    if name == LATENCY_MS and basis is LatencyBasis.MEASURED and record.latency is not None:
+        return record.latency.low_ms, record.latency.high_ms
+    value = figure(record, name, basis)
+    return value, value
+
+
 def order_of(record: TrialRecord, basis: LatencyBasis) -> tuple[float, ...]:
     """Sorts the most accurate first, then the smaller, then the faster, then the earlier trial."""
     return -record.value(ACCURACY), record.num_parameters, figure(record, LATENCY_MS, basis), record.number
@@ -98,10 +110,7 @@ def order_of(record: TrialRecord, basis: LatencyBasis) -> tuple[float, ...]:
 
 def compare(record: TrialRecord, other: TrialRecord, *, objectives: Iterable[Objective], basis: LatencyBasis) -> str:
     """How ``record`` differs from ``other``: ``accuracy 0.0021 higher, num_parameters 31 % lower, macs equal``."""
-    names = [objective.name for objective in objectives]
-    return ", ".join(
-        f"{name} {difference(name, figure(record, name, basis), figure(other, name, basis))}" for name in names
-    )
+    return ", ".join(_compared(record, other, objective.name, basis) for objective in objectives)
 
 
 def difference(name: str, value: float, other: float) -> str:
@@ -118,11 +127,21 @@ def percent(share: float) -> str:
     return f"{100 * share:,.0f} %" if share >= 1 else f"{100 * share:.3g} %"
 
 
+def _compared(record: TrialRecord, other: TrialRecord, name: str, basis: LatencyBasis) -> str:
+    values = figure(record, name, basis), figure(other, name, basis)
+    text = f"{name} {difference(name, *values)}"
+    (low, high), (other_low, other_high) = interval(record, name, basis), interval(other, name, basis)
+    is_noise = values[0] != values[1] and low <= other_high and other_low <= high
+    return f"{text} (within the noise)" if is_noise else text
+
+
 def _domination(
     better: TrialRecord, worse: TrialRecord, *, objectives: Sequence[Objective], basis: LatencyBasis
 ) -> Domination:
-    pairs = zip(objectives, _point(worse, objectives, basis), _point(better, objectives, basis), strict=True)
-    margins = {objective.name: above - below for objective, above, below in pairs}
+    margins = {
+        one.name: one.direction.sign * (figure(worse, one.name, basis) - figure(better, one.name, basis))
+        for one in objectives
+    }
     return Domination(record=better, margins=margins, text=compare(better, worse, objectives=objectives, basis=basis))
 
 
@@ -150,10 +169,20 @@ def _non_dominated(
 
     if not records:
         return []
-    mask = pareto.non_dominated([_point(record, objectives, basis) for record in records])
+    lows, highs = zip(*(_box(record, objectives, basis) for record in records), strict=True)
+    mask = pareto.clearly_non_dominated(lows, highs)
     return [record for record, is_member in zip(records, mask, strict=True) if is_member]
 
 
-def _point(record: TrialRecord, objectives: Sequence[Objective], basis: LatencyBasis) -> list[float]:
-    """The trial's objectives, all to be minimised."""
-    return [objective.direction.sign * figure(record, objective.name, basis) for objective in objectives]
+def _box(
+    record: TrialRecord, objectives: Sequence[Objective], basis: LatencyBasis
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The low and the high ends of the trial's objectives, all to be minimised."""
+    ends = [_minimised(objective, interval(record, objective.name, basis)) for objective in objectives]
+    low, high = zip(*ends, strict=True)
+    return low, high
+
+
+def _minimised(objective: Objective, ends: tuple[float, float]) -> tuple[float, float]:
+    first, second = (objective.direction.sign * end for end in ends)
+    return min(first, second), max(first, second)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.config.settings import LatencySettings
+from orchestrator.measure.conditions import Setup
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.predictor import LatencyPredictor
 from orchestrator.measure.references import reference_architectures
@@ -39,7 +39,7 @@ def figures(task: Task, *, num_networks: int, seed: int) -> dict[str, Any]:
     known = {one.architecture_id for one in references}
     drawn = reference_architectures(space, task, seed=seed + 1, n=num_networks)
     others = [one for one in drawn if one.architecture_id not in known]
-    with Laboratory.start(LatencySettings(), task) as laboratory:
+    with Laboratory.start(Setup(input_shape=(task.in_channels, task.image_size, task.image_size))) as laboratory:
         laboratory.prepare(references)
         start_s = time.perf_counter()
         predictor = laboratory.calibrate(references)

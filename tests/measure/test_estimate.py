@@ -15,10 +15,19 @@ def block(median_ms: float, *, reference_ms: tuple[float, float] = (1.0, 1.0), n
     return Block(median_ms=median_ms, num_repetitions=num_repetitions, reference_ms=reference_ms)
 
 
-@given(durations_ms=durations_ms)
+@given(durations_ms=st.lists(st.floats(0.1, 100.0), min_size=MIN_BLOCKS, max_size=40))
 def test_the_median_lies_in_its_interval_and_the_interval_in_the_blocks(durations_ms: list[float]) -> None:
     found = estimate([block(duration_ms) for duration_ms in durations_ms], baseline_ms=1.0, seed=0)
     assert min(durations_ms) <= found.low_ms <= found.median_ms <= found.high_ms <= max(durations_ms)
+
+
+@given(durations_ms=durations_ms)
+def test_an_interval_of_slow_phases_is_wider_than_its_blocks_say(durations_ms: list[float]) -> None:
+    """Equal blocks would make an interval without width, and a front that trusts it."""
+    slow = [block(duration_ms, reference_ms=(1.8, 1.8)) for duration_ms in durations_ms]
+    found = estimate(slow, baseline_ms=1.0, seed=0)
+    assert found.low_ms < 0.95 * found.median_ms
+    assert found.high_ms > 1.05 * found.median_ms
 
 
 @given(durations_ms=durations_ms, factor=st.floats(0.01, 100.0))

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator import studies
 from orchestrator.config.loading import load
-from orchestrator.config.settings import Runtime
+from orchestrator.config.runtimes import Runtime
 from orchestrator.measure.features import latency_feature_columns, latency_features
 from orchestrator.measure.predictor import LatencyPredictor
 from orchestrator.records import LatencyConditions
@@ -63,6 +63,7 @@ class Described:
 
     task: Task
     num_train: int = 1078
+    own_splits: tuple[str, ...] = ()
 
 
 def digits_study(task: Task) -> SearchSpace:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from orchestrator.config.settings import Runtime
+from orchestrator.config.runtimes import Runtime
 from orchestrator.measure.features import latency_features
 from orchestrator.measure.folding import fold_batch_norms
 from search_spaces.registry import build_model, get_architecture

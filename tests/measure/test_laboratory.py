@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from typing import ClassVar
 import psutil
 import pytest
 
-from orchestrator.config.settings import LatencySettings, Runtime
+from orchestrator.config.runtimes import Runtime
 from orchestrator.errors import ArchfrontError, BadInputError
+from orchestrator.measure.conditions import Setup
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.references import reference_architectures
 from search_spaces.architecture import Architecture
@@ -21,11 +23,12 @@ from search_spaces.costs import Layer
 from tests.measure.spaces import DIGITS, default_space
 
 ROOT = Path(__file__).resolve().parents[2]
+SETUP = Setup(input_shape=(1, 8, 8))
 
 
 @pytest.fixture(scope="module")
 def laboratory() -> Iterator[Laboratory]:
-    with Laboratory.start(LatencySettings(), DIGITS) as opened:
+    with Laboratory.start(SETUP) as opened:
         yield opened
 
 
@@ -68,7 +71,7 @@ def test_nothing_to_measure_needs_no_measurement(laboratory: Laboratory) -> None
 
 def test_a_network_that_cannot_be_built_is_an_error_with_what_the_process_printed() -> None:
     with (
-        Laboratory.start(LatencySettings(runtime=Runtime.EAGER), DIGITS) as opened,
+        Laboratory.start(dataclasses.replace(SETUP, runtime=Runtime.EAGER)) as opened,
         pytest.raises(ArchfrontError, match="unknown family 'unheard_of'"),
     ):
         opened.measure([UnknownArchitecture()])
@@ -76,12 +79,12 @@ def test_a_network_that_cannot_be_built_is_an_error_with_what_the_process_printe
 
 def test_more_threads_than_cores_are_refused() -> None:
     with pytest.raises(BadInputError, match=r"latency\.num_threads = 100000: must be at most \d+"):
-        Laboratory.start(LatencySettings(num_threads=100_000), DIGITS)
+        Laboratory.start(dataclasses.replace(SETUP, num_threads=100_000))
 
 
 def test_closing_ends_the_process_while_it_builds() -> None:
     before = set(psutil.Process().children())
-    opened = Laboratory.start(LatencySettings(), DIGITS)
+    opened = Laboratory.start(SETUP)
     opened.prepare(reference_architectures(default_space(), DIGITS, seed=0))
     (process,) = set(psutil.Process().children()) - before
     opened.close()
@@ -90,9 +93,9 @@ def test_closing_ends_the_process_while_it_builds() -> None:
 
 def test_the_process_ends_when_its_parent_is_killed() -> None:
     program = (
-        "import time; from orchestrator.config.settings import LatencySettings; "
-        "from orchestrator.measure.laboratory import Laboratory; from search_spaces.architecture import Task; "
-        "Laboratory.start(LatencySettings(), Task()); print('started', flush=True); time.sleep(60)"
+        "import time; from orchestrator.measure.conditions import Setup; "
+        "from orchestrator.measure.laboratory import Laboratory; "
+        "Laboratory.start(Setup(input_shape=(3, 32, 32))); print('started', flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -12,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.config.settings import LatencySettings
+from orchestrator.measure.conditions import Setup
 from search_spaces.registry import get_architecture
-from tests.measure.spaces import DIGITS
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = get_architecture("densenet121", block_config=[1], in_channels=1, num_classes=10, stem="cifar")
@@ -22,8 +20,8 @@ NETWORK = get_architecture("densenet121", block_config=[1], in_channels=1, num_c
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
-    conditions = json.dumps({"settings": dataclasses.asdict(LatencySettings()), "task": dataclasses.asdict(DIGITS)})
-    command = [sys.executable, "-m", "orchestrator.measure", conditions]
+    setup = json.dumps(Setup(input_shape=(1, 8, 8)).to_dict())
+    command = [sys.executable, "-m", "orchestrator.measure", setup]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT) as started:
         yield started

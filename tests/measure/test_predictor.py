@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from orchestrator.config.settings import Runtime
+from orchestrator.config.runtimes import Runtime
 from orchestrator.measure.features import latency_features
 from orchestrator.measure.predictor import LatencyPredictor, fit_predictor
 from orchestrator.measure.references import reference_architectures

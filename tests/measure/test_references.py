@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from orchestrator.config.settings import Runtime
+from orchestrator.config.runtimes import Runtime
 from orchestrator.measure.features import latency_features
 from orchestrator.measure.references import reference_architectures
 from search_spaces.parameters import IntParameter

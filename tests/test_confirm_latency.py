@@ -1,0 +1,74 @@
+"""What is measured at the end of a search: finalists that have no latency under today's conditions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from orchestrator.confirm import confirm
+from orchestrator.measure.conditions import Setup, conditions_of
+from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.records import Latency
+from search_spaces.architecture import Architecture
+from tests.measure.figures import latency
+from tests.study.conftest import Trials
+from tests.study.test_elsewhere import PREDICTOR, network, study  # noqa: F401 - a fixture
+from tests.synthetic import scored
+
+if TYPE_CHECKING:
+    from orchestrator.measure.laboratory import Laboratory
+    from orchestrator.training.work import StudyWork
+
+SETUP = Setup(input_shape=(1, 8, 8))
+
+
+class Stopwatch:
+    """A laboratory of networks whose latency is 1 ms."""
+
+    def __init__(self) -> None:
+        self.setup = SETUP
+        self.asked: list[Sequence[Architecture]] = []
+
+    def prepare(self, networks: Sequence[Architecture]) -> None:
+        assert networks
+
+    def measure(self, networks: Sequence[Architecture]) -> tuple[Latency, ...]:
+        self.asked.append(tuple(networks))
+        return tuple(latency(1.0, conditions_of(SETUP)) for _ in networks)
+
+
+def confirmed(trials: Trials, predictor: LatencyPredictor = PREDICTOR) -> list[Sequence[Architecture]]:
+    """Which networks were measured, in each round."""
+    stopwatch = Stopwatch()
+    for number, record in trials.store.records.items():
+        if record.accuracy is not None and record.test_score is None:
+            trials.store.score(number, test_score=scored(0.9)["test_score"])
+    laboratory, work = cast("Laboratory", stopwatch), cast("StudyWork", None)
+    confirm(trials.store, trials.config, predictor, laboratory, work=work, before_measuring=lambda: None)
+    return [networks for networks in stopwatch.asked if networks]
+
+
+def test_finalists_are_measured_once(study: Trials) -> None:  # noqa: F811
+    assert confirmed(study) == [(network(0), network(2))]
+    assert confirmed(study) == []
+
+
+def test_a_latency_under_other_conditions_than_todays_is_measured_again(study: Trials) -> None:  # noqa: F811
+    """A front of two kinds of figures would stay provisional for ever."""
+    old = dataclasses.replace(conditions_of(SETUP), torch_version="2.11.0")
+    study.store.score(0, latency=latency(1.0, old))
+    assert confirmed(study) == [(network(0), network(2))]
+    assert {record.latency.conditions for record in study.store.records.values() if record.latency} == {
+        conditions_of(SETUP)
+    }
+
+
+def test_where_latency_is_taken_elsewhere_nothing_is_measured(study: Trials) -> None:  # noqa: F811
+    for number in range(3):
+        study.store.score(number, test_score=scored(0.9)["test_score"])
+    work = cast("StudyWork", None)
+    confirm(study.store, study.config, PREDICTOR, None, work=work, before_measuring=pytest.fail)
+    assert all(record.latency is None for record in study.store.records.values())
