@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := docker/requirements.lock
 STUDY ?= digits
 
-.PHONY: install search test lint lock bench clean
+.PHONY: install search test lint lock bench faults clean
 
 install: .venv/.installed
 
@@ -31,7 +31,17 @@ bench: .venv/.installed-dev
 	$(BIN)/python -m tests.benchmarks.memory
 	$(BIN)/python -m tests.benchmarks.suggestion
 	$(BIN)/python -m tests.benchmarks.decision
+	$(BIN)/python -m tests.benchmarks.step
+	$(BIN)/python -m tests.benchmarks.input
+	$(BIN)/python -m tests.benchmarks.precision
+	$(BIN)/python -m tests.benchmarks.latency
 	$(BIN)/python -m tests.benchmarks.search --seeds 50
+
+# An hour or more; kills of real studies go on where they were cut off at the same commit.
+faults: .venv/.installed-dev
+	$(BIN)/python -m tests.faults failpoints --count 1000
+	$(BIN)/python -m tests.faults mutations --count 10000
+	$(BIN)/python -m tests.faults processes --count 200
 
 lock: .venv/bin/uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.config.settings import SearchConfig
+from orchestrator.measure.conditions import conditions_of
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.predictor import LatencyPredictor
 from orchestrator.objectives import ACCURACY, LATENCY_MS
 from orchestrator.pareto import dominates
-from orchestrator.records import TrialRecord, TrialState
+from orchestrator.records import LatencyConditions, TrialRecord, TrialState
+from orchestrator.scores import ClassificationScore
 from orchestrator.selector import front, is_feasible
 from orchestrator.store.store import StudyStore
+from orchestrator.training.work import StudyWork
 from search_spaces.registry import architecture_from_dict
 
 logger = logging.getLogger(__name__)
@@ -43,33 +46,43 @@ def confirm(
     store: StudyStore,
     config: SearchConfig,
     predictor: LatencyPredictor,
-    laboratory: Laboratory,
+    laboratory: Laboratory | None,
     *,
+    work: StudyWork,
     before_measuring: Callable[[], object],
 ) -> None:
     """Scores and measures what the finalists lack, in that order; what is there already is kept.
 
     A measured latency may push a finalist over a limit, and so bring another trial to the front: then that one is next.
+    A latency that holds under other conditions than today's, as after an upgrade of torch, is measured again.
 
     Args:
+        work: what the workers of a trial are told, and so those who score.
+        laboratory: None where latency is taken elsewhere; then the finalists are scored alone.
         before_measuring: called when the workers are done, to end whatever else would run beside a measurement.
     """
     chosen = finalists(store, config, predictor)
+    if laboratory is None:
+        score(store, config, work, [record for record in chosen if record.test_accuracy is None])
+        return
+    conditions = conditions_of(laboratory.setup)
     while chosen:
-        unmeasured = [record for record in chosen if record.latency is None]
+        unmeasured = [record for record in chosen if not _is_measured(record, conditions)]
         networks = [architecture_from_dict(record.architecture) for record in unmeasured]
         if networks:
             laboratory.prepare(networks)  # builds while the test scores are taken
-        score(store, config, [record for record in chosen if record.test_accuracy is None])
+        score(store, config, work, [record for record in chosen if record.test_accuracy is None])
         before_measuring()
         for record, latency in zip(unmeasured, laboratory.measure(networks), strict=True):
             store.score(record.number, latency=latency)
         members = front(store.records.values(), config.objectives, config.constraints)
-        chosen = [record for record in members if record.latency is None or record.test_accuracy is None]
+        chosen = [record for record in members if not _is_measured(record, conditions) or record.test_accuracy is None]
 
 
-def score(store: StudyStore, config: SearchConfig, chosen: Sequence[TrialRecord]) -> None:
-    """Test accuracy, in Ray tasks that hold what a worker of a trial holds."""
+def score(store: StudyStore, config: SearchConfig, work: StudyWork, chosen: Sequence[TrialRecord]) -> None:
+    """The test split's classes told apart, in Ray tasks that hold what a worker of a trial holds."""
+    if not chosen:
+        return
     import ray
 
     resources = config.resources
@@ -81,25 +94,29 @@ def score(store: StudyStore, config: SearchConfig, chosen: Sequence[TrialRecord]
     waiting = [
         task.remote(
             {record.number: store.paths.trial(record.number).model for record in share},
-            config=config,
+            study=work,
         )
         for share in shares
     ]
     for found in ray.get(waiting):
-        for number, accuracy in found.items():
-            store.score(number, test_accuracy=accuracy)
+        for number, test_score in found.items():
+            store.score(number, test_score=test_score)
 
 
-def score_models(folders: dict[int, Path], *, config: SearchConfig) -> dict[int, float]:
-    """Test accuracy of each trial's network, on the split that no decision has seen."""
-    from orchestrator.training.attempt import dataset_of
-    from orchestrator.training.evaluate import evaluate
+def score_models(folders: dict[int, Path], *, study: StudyWork) -> dict[int, ClassificationScore]:
+    """How well each trial's network does on the split that no decision has seen."""
+    from orchestrator.training.evaluate import score_classes
     from orchestrator.training.model_files import read_model
     from orchestrator.training.reset import reset_global_state
+    from orchestrator.training.sharing import study_dataset
 
-    reset_global_state(num_threads=config.resources.cpus_per_worker)
-    dataset = dataset_of(config.data, config.study.seed)
-    return {number: evaluate(read_model(folder), dataset.test, dataset).accuracy for number, folder in folders.items()}
+    reset_global_state(num_threads=study.num_threads)
+    dataset = study_dataset(study)
+    return {number: score_classes(read_model(folder), dataset.test, dataset) for number, folder in folders.items()}
+
+
+def _is_measured(record: TrialRecord, conditions: LatencyConditions) -> bool:
+    return record.latency is not None and record.latency.conditions == conditions
 
 
 def _point(record: TrialRecord, config: SearchConfig, *, optimism: float) -> list[float]:

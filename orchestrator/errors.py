@@ -11,7 +11,7 @@ ArchfrontError             message + hint                            exit code 1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 
@@ -65,3 +65,12 @@ class StorageError(ArchfrontError):
     """The study's storage can't be read or written; nothing that was acknowledged is lost."""
 
     exit_code = 4
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it, the last one first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -14,10 +14,11 @@ from typing import Any
 
 from orchestrator.config.identity import from_frozen
 from orchestrator.config.settings import Budget, SearchConfig
+from orchestrator.errors import StudyError
 from orchestrator.measure.predictor import LatencyPredictor
 from orchestrator.records import Cause, EpochReport, TrialRecord
 from orchestrator.schedule.rungs import rung_judge
-from orchestrator.store.reading import LoggedEvent, StudyLog, read_log
+from orchestrator.store.reading import REPAIRED, LoggedEvent, StudyLog, read_log
 from orchestrator.store.rows import Ask, Attempt
 from orchestrator.suggest.costing import PredictLatencies, PredictLatency
 from orchestrator.suggest.stored import StoredResults
@@ -45,9 +46,11 @@ def replay(root: Path) -> Replay:
     """Replays the study at ``root``, which may be running.
 
     Raises:
-        StudyError: there is no study, or a newer archfront wrote it.
+        StudyError: there is no study, a newer archfront wrote it, or its log is lost.
     """
     log = read_log(root)
+    if any(event.kind == REPAIRED for event in log.events):
+        raise StudyError(f"{root}: its database was repaired, and the log of what was decided before is lost")
     config = from_frozen(log.frozen, name=log.name, budget=_UNLIMITED)
     if "predictor" not in log.constants:
         return Replay()
@@ -138,7 +141,9 @@ class _Ledger:
     def end(self, trial: int) -> None:
         """As it ended; what was measured after the search is left out, because the search did not know it."""
         final = self._log.records[trial]
-        self.records[trial] = replace(final, reports=self.records[trial].reports, latency=None, test_accuracy=None)
+        self.records[trial] = replace(
+            final, reports=self.records[trial].reports, latency=None, test_accuracy=None, test_score=None
+        )
 
     def compare_decision(self, event: LoggedEvent, derived: Mapping[str, Any]) -> None:
         logged = event.detail["decision"]
@@ -164,7 +169,7 @@ class _Ledger:
         logged = self._log.records[record.number]
         self._trial_of_ask[ask.number] = record.number
         if logged.cause is Cause.REUSED:
-            self.records[record.number] = replace(logged, latency=None, test_accuracy=None)
+            self.records[record.number] = replace(logged, latency=None, test_accuracy=None, test_score=None)
         else:
             self.records[record.number] = replace(
                 record, architecture=logged.architecture, architecture_id=logged.architecture_id

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from orchestrator.records import StudySnapshot, TrialRecord
+from orchestrator.records import Phases, StudySnapshot, TrialRecord
 from orchestrator.selector import front
 from orchestrator.storage import write_bytes
 
@@ -39,8 +39,17 @@ _FIGURES = {
     "accuracy": pa.float64(),
     "loss": pa.float64(),
     "test_accuracy": pa.float64(),
+    "test_top5_accuracy": pa.float64(),
+    "test_loss": pa.float64(),
+    "test_precision_macro": pa.float64(),
+    "test_recall_macro": pa.float64(),
     "num_epochs": pa.int64(),
     "wall_time_s": pa.float64(),
+    "images_per_s": pa.float64(),
+    "data_share": pa.float64(),
+    "step_share": pa.float64(),
+    "validation_share": pa.float64(),
+    "checkpoint_share": pa.float64(),
     "num_attempts": pa.int64(),
     "pareto": pa.bool_(),
 }
@@ -52,6 +61,14 @@ _CURVES = {
             "loss": pa.float64(),
             "train_loss": pa.float64(),
             "wall_time_s": pa.float64(),
+            "top5_accuracy": pa.float64(),
+            "phases": pa.struct({
+                "num_images": pa.int64(),
+                "data_s": pa.float64(),
+                "step_s": pa.float64(),
+                "validation_s": pa.float64(),
+                "checkpoint_s": pa.float64(),
+            }),
         })
     )
 }  # fmt: skip
@@ -72,7 +89,8 @@ def trial_table(snapshot: StudySnapshot) -> pa.Table:
     """One row per trial, by number; fields of an architecture are columns such as ``densenet.growth_rate``.
 
     ``latency_ms`` is measured, between ``latency_low_ms`` and ``latency_high_ms`` (95 %); trials without a
-    measurement have the prediction alone.
+    measurement have the prediction alone. Shares such as ``data_share`` are of the seconds that the epochs spent in
+    data, step, validation and checkpoint; ``images_per_s`` is over those of data and step.
     """
     records = sorted(snapshot.records, key=lambda record: record.number)
     members = {record.number for record in front(records, snapshot.objectives, snapshot.constraints)}
@@ -93,10 +111,35 @@ def _row(record: TrialRecord, *, is_on_front: bool) -> dict[str, Any]:
         "latency_low_ms": latency.low_ms if latency is not None else None,
         "latency_high_ms": latency.high_ms if latency is not None else None,
         "is_latency_contended": latency.is_contended if latency is not None else None,
+        **_test_figures(record),
+        **_time_figures(record),
         "num_epochs": len(record.reports),
         "pareto": is_on_front,
         "reports": [asdict(report) for report in record.reports],
     }
+
+
+def _test_figures(record: TrialRecord) -> dict[str, float | None]:
+    score = record.test_score
+    return {
+        "test_top5_accuracy": score.top5_accuracy if score else None,
+        "test_loss": score.loss if score else None,
+        "test_precision_macro": score.precision_macro if score else None,
+        "test_recall_macro": score.recall_macro if score else None,
+    }
+
+
+def _time_figures(record: TrialRecord) -> dict[str, float | None]:
+    """Over the epochs that were timed: those of an earlier version were not."""
+    spent = sum((report.phases for report in record.reports if report.phases), Phases())
+    seconds = {
+        "data_share": spent.data_s,
+        "step_share": spent.step_s,
+        "validation_share": spent.validation_s,
+        "checkpoint_share": spent.checkpoint_s,
+    }
+    shares = {name: value / spent.total_s if spent.total_s else None for name, value in seconds.items()}
+    return {"images_per_s": spent.images_per_s, **shares}
 
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str, kind: pa.DataType) -> pa.Array:

@@ -23,13 +23,13 @@ def inline_trainable(study: StudyWork) -> Trainable:
 
     def run(config: dict[str, Any]) -> None:
         from orchestrator.training.attempt import keep_result, run_attempt
+        from orchestrator.training.sharing import study_dataset
 
         work = trial_work(config)
-        message = run_attempt(study, work, InlineContext(study, work))
+        message = run_attempt(study, work, InlineContext(study, work), dataset=study_dataset(study))
         if message is None:
             raise SystemExit  # as Tune stopped it: the report is already answered
-        keep_result(study, message)
-        _report(message)
+        _report(keep_result(study, message))
 
     return run
 

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from orchestrator.errors import StorageError
-from orchestrator.records import EpochReport, StudySnapshot, TrialState
+from orchestrator.records import EpochReport, Phases, StudySnapshot, TrialState
 from orchestrator.results import trial_table, write_tables
 from orchestrator.selector import front
 from tests import synthetic
@@ -65,6 +65,45 @@ def test_latency_is_measured_with_its_interval_or_absent() -> None:
     assert (rows[0]["latency_low_ms"], rows[0]["latency_high_ms"]) == (latency.low_ms, latency.high_ms)
     assert [row["is_latency_contended"] for row in rows] == [True, None]
     assert [row["predicted_latency_ms"] for row in rows] == [1.5, 2.5]
+
+
+def test_shares_of_the_time_add_up_to_one_and_images_are_of_all_epochs() -> None:
+    spent = (
+        Phases(num_images=100, data_s=1.0, step_s=3.0, validation_s=0.5, checkpoint_s=0.5),
+        Phases(num_images=200, data_s=0.0, step_s=1.0, validation_s=1.0, checkpoint_s=1.0),
+    )
+    reports = tuple(
+        EpochReport(epoch=epoch, accuracy=0.5, loss=1.0, train_loss=1.0, wall_time_s=9.0, phases=phases)
+        for epoch, phases in enumerate(spent, start=1)
+    )
+    (row,) = _rows(
+        dataclasses.replace(synthetic.study(0), records=(synthetic.completed(0, 0.9, 1e4, 1.0, reports=reports),))
+    )
+    shares = [row[f"{name}_share"] for name in ("data", "step", "validation", "checkpoint")]
+    assert shares == pytest.approx([1 / 8, 4 / 8, 1.5 / 8, 1.5 / 8])
+    assert row["images_per_s"] == pytest.approx(300 / 5)
+
+
+def test_what_an_earlier_version_did_not_record_is_absent() -> None:
+    reports = (EpochReport(epoch=1, accuracy=0.5, loss=1.0, train_loss=1.0, wall_time_s=9.0),)
+    record = synthetic.completed(0, 0.9, 1e4, 1.0, reports=reports, test_accuracy=0.8)
+    (row,) = _rows(dataclasses.replace(synthetic.study(0), records=(record,)))
+    for name in ("images_per_s", "data_share", "checkpoint_share", "test_loss", "test_precision_macro"):
+        assert row[name] is None
+    assert row["reports"][0]["phases"] is None
+    assert row["test_accuracy"] == 0.8
+
+
+def test_figures_of_the_test_split_are_those_of_its_score(snapshot: StudySnapshot) -> None:
+    scored = [record for record in snapshot.records if record.test_score is not None]
+    rows = {row["number"]: row for row in _rows(snapshot)}
+    assert scored
+    for record in scored:
+        score, row = record.test_score, rows[record.number]
+        assert score is not None
+        assert (row["test_accuracy"], row["test_loss"]) == (score.accuracy, score.loss)
+        assert row["test_top5_accuracy"] == score.top5_accuracy
+        assert (row["test_precision_macro"], row["test_recall_macro"]) == (score.precision_macro, score.recall_macro)
 
 
 def test_fields_of_an_architecture_are_columns_of_their_family(snapshot: StudySnapshot) -> None:

@@ -15,7 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import StorageError
-from orchestrator.storage import MANIFEST, broken_files, read_json, sha256_of, write_bytes, write_folder, write_json
+from orchestrator.storage import (
+    MANIFEST,
+    broken_files,
+    read_json,
+    remove_leftovers,
+    sha256_of,
+    write_bytes,
+    write_folder,
+    write_json,
+)
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -286,3 +295,16 @@ def test_a_source_that_the_writer_cannot_read_is_not_called_a_full_disk(tmp_path
 
     with pytest.raises(FileNotFoundError):
         write_folder(tmp_path / "f", write)
+
+
+def test_what_killed_processes_left_is_removed_and_what_living_ones_write_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / "deep" / f".folder.{pid}-7f.tmp").mkdir(parents=True)
+        (tmp_path / "deep" / f".folder.{pid}-7f.tmp" / "file").touch()
+        (tmp_path / f".file.json.{pid}-7f.tmp").touch()
+    (tmp_path / ".notes.tmp").touch()
+    remove_leftovers(tmp_path)
+    left = {path.name for path in tmp_path.rglob(".*")}
+    assert left == {f".folder.{os.getpid()}-7f.tmp", f".file.json.{os.getpid()}-7f.tmp", ".notes.tmp"}

@@ -7,7 +7,19 @@ import warnings
 
 import typer
 
-from orchestrator.cli import choosing, describing, explaining, files, replaying, searching, simulating
+from orchestrator.cli import (
+    choosing,
+    data,
+    describing,
+    explaining,
+    files,
+    measuring,
+    mending,
+    replaying,
+    searching,
+    simulating,
+    training,
+)
 from orchestrator.cli.printing import print_error
 from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError
 from search_spaces.errors import ArchitectureError
@@ -27,11 +39,17 @@ app.command(name="plan", epilog="Example: archfront plan study.toml")(files.plan
 app.command(name="validate", epilog="Example: archfront validate study.toml")(files.validate)
 app.command(name="init", epilog="Example: archfront init study.toml")(files.init)
 app.command(name="schema", epilog="Example: archfront schema > study.schema.json")(files.schema)
+app.command(name="profile", epilog="Example: archfront profile study.toml")(measuring.profile)
+app.command(name="measure", epilog="Example: archfront measure measure.json --to figures.json")(measuring.measure)
+app.command(name="import-latency", epilog="Example: archfront import-latency runs/digits figures.json")(
+    measuring.import_latency
+)
 app.command(name="describe", epilog="Example: archfront describe densenet121 --image-size 224")(describing.describe)
 app.command(name="simulate", epilog="Example: archfront simulate study.toml --table results.parquet --workers 16")(
     simulating.simulate
 )
 app.command(name="replay", epilog="Example: archfront replay runs/digits")(replaying.replay)
+app.add_typer(data.app, name="data", help="Look at a data set, or pack images into Parquet files.")
 app.command(name="front", epilog="Example: archfront front runs/digits")(choosing.front)
 app.command(name="best", epilog='Example: archfront best runs/digits --max-params 100k --max-latency "2 ms"')(
     choosing.best
@@ -39,6 +57,12 @@ app.command(name="best", epilog='Example: archfront best runs/digits --max-param
 app.command(name="why", epilog="Example: archfront why runs/digits 17")(explaining.why)
 app.command(name="report", epilog="Example: archfront report runs/digits")(choosing.report)
 app.command(name="export", epilog="Example: archfront export runs/digits --to exported --onnx")(choosing.export)
+app.command(name="repair", epilog="Example: archfront repair runs/digits")(mending.repair)
+app.command(name="sync", epilog="Example: archfront sync runs/digits")(mending.sync)
+app.command(name="train", epilog="Example: archfront train densenet121 --data cifar10:data --pretrained IMAGENET1K_V1")(
+    training.train
+)
+app.command(name="evaluate", epilog="Example: archfront evaluate trained/densenet121-cifar10")(training.evaluate)
 
 
 def run() -> int:

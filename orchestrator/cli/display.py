@@ -19,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.behind import behind
 from orchestrator.cli.printing import (
     ShownFields,
     fields_by_family,
@@ -143,6 +144,8 @@ class Display(ABC):
 class LineDisplay(Display):
     """One line per event, for a log."""
 
+    _last_error = ""
+
     def _open(self) -> None:
         assert self._config is not None
         self._last_phase = ""
@@ -158,6 +161,11 @@ class LineDisplay(Display):
             self._last_phase = self._phase
             layout = f"; {self._layout}" if self._phase == "searching" and self._layout else ""
             self._print(f"{self._phase}{layout}")
+        error = self._tracker.last_error if self._tracker is not None else ""
+        if error != self._last_error:
+            self._last_error = error
+            if lag := behind(self._tracker):
+                self._print(lag)
 
     def _close(self, members: tuple[TrialRecord, ...]) -> None:
         screen = Console(highlight=False, width=120)
@@ -226,12 +234,11 @@ class LiveDisplay(Display):
     def _progress(self) -> RenderableType:
         num_trials, num_ended = self._num_trials(), len(self._shown)
         remaining = self._remaining_s()
-        behind = self._tracker.num_behind if self._tracker is not None else 0
         words = [f"{num_ended}/{num_trials} trials", self._phase, f"{time.monotonic() - self._began:.0f} s"]
         if remaining is not None and num_ended < num_trials:
             words.append(f"about {remaining:.0f} s left")
-        if behind > 100:
-            words.append(f"tracking: behind {behind} events")
+        if lag := behind(self._tracker):
+            words.append(lag)
         row = Table.grid(padding=(0, 2))
         row.add_row(ProgressBar(total=num_trials, completed=num_ended, width=30), ", ".join(words))
         return row
@@ -278,6 +285,6 @@ def closing(
         f"choose one     archfront best {root} --max-params 100k",
         f"take it away   archfront export {root} --to FOLDER",
     ]
-    if tracker is not None and tracker.num_behind:
-        parts.append(f"[yellow]tracking: behind {tracker.num_behind} events; the next run of this study sends them[/]")
+    if lag := behind(tracker, usual=0):
+        parts.append(Text(f"{lag}; archfront sync {root} sends them", style="yellow"))
     return Group(*parts)

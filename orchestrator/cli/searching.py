@@ -14,6 +14,7 @@ from orchestrator.cli.display import Display, JsonDisplay, LineDisplay, LiveDisp
 from orchestrator.cli.files import Set, Study, load_study
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import InterruptedStudyError
+from orchestrator.study.fork import forked
 from orchestrator.study.options import RunOptions
 
 STORAGE = "ARCHFRONT_STORAGE"
@@ -31,6 +32,9 @@ def search(
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster. Default: $RAY_ADDRESS, else one of its own.")
     ] = None,
+    fork: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Make a new study of the file, from what the file's study found.")
+    ] = None,
     takeover: Annotated[bool, typer.Option("--takeover", help="Take a study whose driver is dead.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for a program.")] = False,
 ) -> None:
@@ -40,9 +44,11 @@ def search(
         given.append(f"budget.trials={trials}")
     if workers_per_trial is not None:
         given.append(f"resources.workers_per_trial={workers_per_trial}")
-    config = load_study(study, given).config
+    config, runs = load_study(study, given).config, storage_of(storage)
+    if fork is not None:
+        config = forked(config, fork, runs)
     options = RunOptions(
-        root=storage_of(storage) / config.study.name,
+        root=runs / config.study.name,
         is_root_given=storage is not None or STORAGE in os.environ,
         address=address,
         takeover=takeover,

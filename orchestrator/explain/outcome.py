@@ -15,12 +15,17 @@ from orchestrator.store.reading import StudyLog
 _CAUSES = {
     Cause.DIVERGED: "its training diverged",
     Cause.OUT_OF_MEMORY: "it did not fit into memory",
-    Cause.TIMEOUT: "it took too long",
+    Cause.TIMEOUT: "its training stood still",
     Cause.WORKER_DIED: "its workers died",
     Cause.ERROR: "its training raised an error",
 }
 
-_ENDS = {"worker_died": "its workers died", "interrupted": "it was interrupted"}
+_ENDS = {
+    "worker_died": "its workers died",
+    "timeout": "it stood still",
+    "out_of_memory": "the memory ran out",
+    "interrupted": "it was interrupted",
+}
 """Of an attempt."""
 
 

@@ -10,7 +10,7 @@ from orchestrator.explain.part import Part, listed
 from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Objective
 from orchestrator.records import TrialRecord
 from orchestrator.report import wording
-from orchestrator.selector import LatencyBasis, dominators, figure, front, is_feasible, latency_basis
+from orchestrator.selector import LatencyBasis, dominators, figure, front, interval, is_feasible, latency_basis
 
 MAX_NAMED = 5
 """Dominating trials that are named beside the first."""
@@ -67,7 +67,9 @@ def strength(
     costs = [one for one in objectives if one.name != ACCURACY]
     alone = [one for one in costs if _is_most_accurate(record, others, one, basis)]
     budgets = [_BUDGETS[one.name] for one in alone or costs]
-    return f"no trial with {' or with '.join(budgets) if alone else listed(budgets)} is more accurate"
+    text = f"no trial with {' or with '.join(budgets) if alone else listed(budgets)} is more accurate"
+    is_beaten = any(_is_better_by_medians(other, record, objectives, basis) for other in others)
+    return f"{text} beyond the noise of latency" if is_beaten else text
 
 
 def _is_no_worse(record: TrialRecord, other: TrialRecord, objective: Objective, basis: LatencyBasis) -> bool:
@@ -76,9 +78,21 @@ def _is_no_worse(record: TrialRecord, other: TrialRecord, objective: Objective, 
 
 
 def _is_most_accurate(record: TrialRecord, others: Sequence[TrialRecord], cost: Objective, basis: LatencyBasis) -> bool:
-    """Among those that cost no more."""
-    rivals = [other for other in others if _is_no_worse(other, record, cost, basis)]
+    """Among those that cost no more; those that may cost no more, as far as latency is known, are among them."""
+    rivals = [other for other in others if _may_be_no_worse(other, record, cost, basis)]
     return all(record.value(ACCURACY) >= rival.value(ACCURACY) for rival in rivals)
+
+
+def _may_be_no_worse(record: TrialRecord, other: TrialRecord, cost: Objective, basis: LatencyBasis) -> bool:
+    return interval(record, cost.name, basis)[0] <= interval(other, cost.name, basis)[1]
+
+
+def _is_better_by_medians(
+    other: TrialRecord, record: TrialRecord, objectives: Sequence[Objective], basis: LatencyBasis
+) -> bool:
+    """A trial that would dominate, were measured latencies exact."""
+    is_equal = all(_is_no_worse(record, other, one, basis) for one in objectives)
+    return not is_equal and all(_is_no_worse(other, record, one, basis) for one in objectives)
 
 
 def _member(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.errors import ArchfrontError, BadInputError
@@ -19,6 +23,8 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ROTATION_BACKUP_COUNT": "1",
+    "RAY_ROTATION_MAX_BYTES": str(16 << 20),  # of what each worker prints; without it a loop fills the disk
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
@@ -65,7 +71,8 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
     else:
         options["runtime_env"] = {"env_vars": ENVIRONMENT}
     try:
-        ray.init(address=address, **options)
+        with _own_signals():
+            ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address == LOCAL:
             raise ArchfrontError(f"Ray can't be started: {error}") from error
@@ -84,11 +91,27 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
     ]
 
 
-def _close_to_others() -> None:
-    """Ray listens on all interfaces: without this session's token nobody gets in.
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Puts SIGTERM's handler back, which Ray replaces by one that prints the stacks of C++ and dies."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
-    Ray would make a token itself, and leave it in a file that every user can read.
+
+def _close_to_others() -> None:
+    """A Ray of the study's own listens on loopback alone, and there nobody gets in without this session's token.
+
+    Ray 2.60 replaces an address of loopback by the machine's own and then listens on all interfaces, unless it believes
+    that clusters are switched off, as they are on macOS. It would make a token itself, and leave it in a file that
+    every user can read.
     """
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     if "RAY_AUTH_TOKEN_PATH" not in os.environ:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

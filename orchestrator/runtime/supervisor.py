@@ -20,25 +20,29 @@ from pathlib import Path
 from types import FrameType
 
 SUPERVISED = "ARCHFRONT_SUPERVISED"
-"""Set in the environment of a driver that has a supervisor."""
+"""In the environment of a driver: the pid of its supervisor."""
+
+_OWN_FOLDER = "archfront-"
+"""How the folder of Ray's files begins where the user names none."""
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 INTERRUPT_GRACE_S = 8.5
-TERMINATE_GRACE_S = 1.8
+TERMINATE_GRACE_S = 1.0
+"""With what comes after it this stays below the 2 s that ``ray job stop`` and a machine that shuts down may leave."""
 
 
 def supervise(command: Sequence[str]) -> int:
     """Runs the driver, passes signals on to it, and ends all that it leaves behind.
 
-    After SIGINT the driver has 8.5 s, after SIGTERM or SIGHUP 1.8 s; a second SIGINT ends it at once.
+    After SIGINT the driver has 8.5 s, after SIGTERM or SIGHUP 1 s; a second SIGINT ends it at once.
 
     Returns:
         The driver's exit code; 4 where a signal ended it, because its study can be resumed.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    own_folder = None if "RAY_TMPDIR" in os.environ else tempfile.mkdtemp(prefix="archfront-")
-    environment = os.environ | {SUPERVISED: "1"} | ({"RAY_TMPDIR": own_folder} if own_folder else {})
+    own_folder = None if "RAY_TMPDIR" in os.environ else tempfile.mkdtemp(prefix=_OWN_FOLDER)
+    environment = os.environ | {SUPERVISED: str(os.getpid())} | ({"RAY_TMPDIR": own_folder} if own_folder else {})
     # A session of its own: Ctrl-C in a terminal reaches the supervisor alone, who passes it on.
     driver = subprocess.Popen(
         command,
@@ -48,15 +52,30 @@ def supervise(command: Sequence[str]) -> int:
     )
     deadline = _Deadline(driver)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, deadline.on_signal)
+        if number != signal.SIGHUP or not is_ignored(number):
+            signal.signal(number, deadline.on_signal)
     code = deadline.wait()
-    end_descendants()
+    end_descendants(0.5 if deadline.is_near else 1.0)
     if own_folder:
         shutil.rmtree(own_folder, ignore_errors=True)
     return 4 if code < 0 else code
 
 
-def end_descendants(grace_s: float = 1.0) -> None:
+def is_ignored(number: signal.Signals) -> bool:
+    """Whether whoever started this process wants the signal ignored, as ``nohup`` does with SIGHUP."""
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
+def end_orphans() -> None:
+    """For a driver whose supervisor was killed, which SIGTERM tells it: ends all below it in the supervisor's place."""
+    if os.environ.get(SUPERVISED, "") not in ("", str(os.getppid())):
+        end_descendants(grace_s=0.0)
+        folder = Path(os.environ.get("RAY_TMPDIR", ""))
+        if folder.name.startswith(_OWN_FOLDER):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def end_descendants(grace_s: float) -> None:
     """SIGTERM, then SIGKILL, until this process has no descendants; it must be a subreaper."""
     deadline = time.monotonic() + grace_s
     while pids := _descendants():
@@ -82,6 +101,11 @@ class _Deadline:
         if self._num_interrupts > 1:
             self._kill_at = time.monotonic()
         _kill(self._driver.pid, signal.Signals(number))
+
+    @property
+    def is_near(self) -> bool:
+        """Whether a signal has left little time."""
+        return self._kill_at < float("inf")
 
     def wait(self) -> int:
         while True:
@@ -130,7 +154,8 @@ def _kill(pid: int, number: signal.Signals) -> None:
 
 
 def _die_with_parent() -> None:
-    """A supervisor that is killed takes the driver with it, in order: SIGTERM."""
+    """A supervisor that is killed takes the driver with it, in order: SIGTERM; the driver then ends what is left."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

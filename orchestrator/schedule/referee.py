@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
+from orchestrator.errors import StorageError
 from orchestrator.records import Cause, EpochReport, TrialRecord, TrialState
 from orchestrator.schedule.rule import Decision
-from orchestrator.store.messages import Message, MessageKind, WorkerResult
+from orchestrator.store.messages import Message, MessageKind, WorkerResult, ended
+from orchestrator.store.stacks import read_hang
 from orchestrator.store.store import StudyStore
 
 logger = logging.getLogger(__name__)
@@ -30,7 +33,11 @@ class Referee:
         self._on_end = on_end
 
     def receive(self, message: Message) -> bool:
-        """Commits a message; returns whether its trial goes on."""
+        """Commits a message; returns whether its trial goes on.
+
+        Raises:
+            StorageError: the workers can't write; the trial goes on in a later session.
+        """
         if not self._store.is_current(message.trial, message.token):
             logger.info("trial %d: a message of an earlier attempt was refused", message.trial)
             return False
@@ -41,25 +48,40 @@ class Referee:
             case MessageKind.END:
                 assert message.result is not None
                 self.end(message.trial, message.result)
+            case MessageKind.INTERRUPTED if message.detail:  # a disk that is full for one is full for all
+                with contextlib.suppress(StorageError):
+                    self._store.end_attempt(message.trial, "interrupted")
+                raise StorageError(message.detail, hint="make room, then give the command again")
             case MessageKind.INTERRUPTED:
                 self._store.end_attempt(message.trial, "interrupted")
             case MessageKind.LOST:
                 self.lose(message.trial, message.token, message.detail)
         return False
 
-    def lose(self, trial: int, token: str, detail: str) -> None:
-        """The workers of an attempt are gone: the trial is tried again, or FAILED when that has happened too often."""
+    def lose(self, trial: int, token: str, detail: str, *, cause: Cause = Cause.WORKER_DIED) -> None:
+        """The workers of an attempt are gone: the trial is tried again, or ends when that has happened too often."""
         if not self._store.is_current(trial, token):
             return
+        cause, detail = self._cause_of_death(trial, token, cause, detail)
         num_deaths = self._store.num_deaths(trial) + 1
         logger.warning(
             "trial %d: its workers died (%d of at most %d times): %s", trial, num_deaths, self._max_attempts, detail
         )
         if num_deaths < self._max_attempts:
-            self._store.end_attempt(trial, "worker_died")
+            self._store.end_attempt(trial, cause.value)
         else:
             message = f"its workers died {num_deaths} times; the last time: {detail}"
-            self.end(trial, WorkerResult(state=TrialState.FAILED, cause=Cause.WORKER_DIED, message=message))
+            memory_alone = cause is Cause.OUT_OF_MEMORY and self._store.num_deaths(trial, cause) == num_deaths - 1
+            state = TrialState.INFEASIBLE if memory_alone else TrialState.FAILED
+            self.end(trial, WorkerResult(state=state, cause=cause, message=message))
+
+    def _cause_of_death(self, trial: int, token: str, cause: Cause, detail: str) -> tuple[Cause, str]:
+        """A worker that hung has ended itself, which looks like any death but for the stacks that it left."""
+        root = self._store.paths.root
+        hang = read_hang(self._store.paths.trial(trial).root, token=token)
+        if hang is None:
+            return cause, detail
+        return Cause.TIMEOUT, f"nothing moved any more in {hang.place}; see {hang.file.relative_to(root)}"
 
     def adopt(self) -> None:
         """Takes results that workers wrote while no driver was there to hear of them."""
@@ -69,18 +91,7 @@ class Referee:
 
     def end(self, trial: int, result: WorkerResult) -> None:
         """Commits how a trial ended."""
-        record = self._store.records[trial]
-        self._store.end(
-            replace(
-                record,
-                state=result.state,
-                cause=result.cause,
-                message=result.message,
-                accuracy=result.accuracy,
-                loss=result.loss,
-                wall_time_s=result.wall_time_s or record.wall_time_s,
-            )
-        )
+        self._store.end(ended(self._store.records[trial], result))
         self._on_end()
 
     def _on_report(self, trial: int, report: EpochReport) -> bool:

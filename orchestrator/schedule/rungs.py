@@ -26,7 +26,7 @@ class Records(Protocol):
 
 def rung_judge(store: Records, config: SearchConfig) -> Decide:
     """Judges a trial at each rung by all other trials, in a reproducible study by those that ended before it began."""
-    rungs = rule.rungs(config.recipe.epochs, config.recipe.decay_share)
+    rungs = rule.rungs(config.recipe.epochs, config.recipe.falling_share)
     judge = _judge(config)
     if judge is None:
         return lambda _record, _report: None

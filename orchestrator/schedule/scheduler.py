@@ -7,6 +7,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from orchestrator.records import Cause
 from orchestrator.schedule.referee import Referee
 from orchestrator.store.messages import from_tune
 
@@ -30,11 +31,21 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         assert self._referee is not None
         error = trial.get_error() if hasattr(trial, "get_error") else None
-        self._referee.lose(trial.config["trial"], trial.config["token"], _first_line(error))
+        cause = Cause.OUT_OF_MEMORY if is_out_of_memory(error) else Cause.WORKER_DIED
+        self._referee.lose(trial.config["trial"], trial.config["token"], told(error), cause=cause)
 
     def __reduce__(self) -> tuple[type[StudyScheduler], tuple[()]]:
         return (StudyScheduler, ())
 
 
-def _first_line(error: object) -> str:
-    return str(error).strip().splitlines()[0][:200] if error else "its process ended"
+def is_out_of_memory(error: object) -> bool:
+    """Whether Ray ended a worker because its node ran out of memory; Ray has an error class only for tasks."""
+    return any(mark in str(error) for mark in ("NODE_OUT_OF_MEMORY", "OutOfMemoryError", "running low on memory"))
+
+
+def told(error: object) -> str:
+    """How a worker's end is told: why Ray ended it, else the first line."""
+    lines = str(error).strip().splitlines() if error else []
+    if is_out_of_memory(error):
+        return next((line for line in lines if "low on memory" in line), "its node ran out of memory").strip()[:300]
+    return lines[0][:200] if lines else "its process ended"

@@ -1,4 +1,7 @@
-"""What tracking is told of each change of the store, written in the same transaction."""
+"""What tracking is told of each change of the store, written in the same transaction.
+
+Times are now where ``at_ms`` says nothing: it is given where something is told again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.records import EpochReport, TrialRecord
+from orchestrator.scores import ClassificationScore
 from orchestrator.store.events import (
     ArtifactWritten,
     EpochReported,
@@ -26,12 +30,14 @@ Announcement = tuple[str, Mapping[str, Any]]
 _NOT_PARAMETERS = {"schema_version", "family"}
 
 
-def study_started(*, name: str, frozen: Mapping[str, Any], provenance: Mapping[str, str]) -> Announcement:
+def study_started(
+    *, name: str, frozen: Mapping[str, Any], provenance: Mapping[str, str], at_ms: int | None = None
+) -> Announcement:
     params = {table: values for table, values in frozen.items() if isinstance(values, Mapping)}
-    return _row(StudyStarted(timestamp_ms=_now_ms(), name=name, params=params, tags=dict(provenance)))
+    return _row(StudyStarted(timestamp_ms=_or_now(at_ms), name=name, params=params, tags=dict(provenance)))
 
 
-def trial_started(record: TrialRecord) -> Announcement:
+def trial_started(record: TrialRecord, *, at_ms: int | None = None) -> Announcement:
     params = {name: value for name, value in record.architecture.items() if name not in _NOT_PARAMETERS}
     metrics = {
         "num_parameters": float(record.num_parameters),
@@ -40,7 +46,7 @@ def trial_started(record: TrialRecord) -> Announcement:
     }
     return _row(
         TrialStarted(
-            timestamp_ms=_now_ms(),
+            timestamp_ms=_or_now(at_ms),
             number=record.number,
             family=record.family,
             architecture_id=record.architecture_id,
@@ -50,22 +56,29 @@ def trial_started(record: TrialRecord) -> Announcement:
     )
 
 
-def epoch_reported(number: int, report: EpochReport) -> Announcement:
-    metrics = {name: value for name, value in asdict(report).items() if name != "epoch"}
-    return _row(EpochReported(timestamp_ms=_now_ms(), number=number, epoch=report.epoch, metrics=metrics))
+def epoch_reported(number: int, report: EpochReport, *, at_ms: int | None = None) -> Announcement:
+    figures = asdict(report)
+    phases = figures.pop("phases") or {}
+    speed = {"images_per_s": report.phases.images_per_s if report.phases else None}
+    left_out = ("epoch", "num_images")
+    metrics = {
+        name: value for name, value in (figures | phases | speed).items() if value is not None and name not in left_out
+    }
+    return _row(EpochReported(timestamp_ms=_or_now(at_ms), number=number, epoch=report.epoch, metrics=metrics))
 
 
-def trial_ended(record: TrialRecord) -> Announcement:
+def trial_ended(record: TrialRecord, *, at_ms: int | None = None) -> Announcement:
     metrics = {
         "accuracy": record.accuracy,
         "loss": record.loss,
         "latency_ms": record.latency.median_ms if record.latency else None,
         "test_accuracy": record.test_accuracy,
         "wall_time_s": record.wall_time_s,
+        **(_test_figures(record.test_score) if record.test_score else {}),
     }
     return _row(
         TrialEnded(
-            timestamp_ms=_now_ms(),
+            timestamp_ms=_or_now(at_ms),
             number=record.number,
             state=record.state,
             cause=record.cause,
@@ -87,8 +100,21 @@ def study_ended(end: StudyEnd) -> Announcement:
     return _row(StudyEnded(timestamp_ms=_now_ms(), state=end))
 
 
+def _test_figures(score: ClassificationScore) -> dict[str, float | None]:
+    return {
+        "test_loss": score.loss,
+        "test_top5": score.top5_accuracy,
+        "test_precision_macro": score.precision_macro,
+        "test_recall_macro": score.recall_macro,
+    }
+
+
 def _row(event: Event) -> Announcement:
     return event.kind, event.to_payload()
+
+
+def _or_now(at_ms: int | None) -> int:
+    return _now_ms() if at_ms is None else at_ms
 
 
 def _now_ms() -> int:

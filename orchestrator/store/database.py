@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.errors import StorageError, StudyError
+from orchestrator.storage import free_bytes
 
 BUSY_TIMEOUT_S = 20.0
 
@@ -39,8 +41,11 @@ class Database:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
         except sqlite3.Error as error:
+            if _is_damage(error):
+                raise _damaged(path, error) from error
             raise StorageError(
-                f"{path}: can't be opened: {error}", hint="check the folder's rights and free space"
+                f"{path}: can't be opened: {error} ({free_bytes(path):,} bytes are free)",
+                hint="make room, or check the folder's rights",
             ) from error
         return cls(path, connection)
 
@@ -52,11 +57,12 @@ class Database:
             StorageError: it is absent or no database.
         """
         try:
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+            uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if _is_at_rest(path) else ''}"
+            connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)
             connection.row_factory = sqlite3.Row
             connection.execute("SELECT 1 FROM sqlite_master")
         except sqlite3.Error as error:
-            raise StorageError(f"{path}: can't be read: {error}") from error
+            raise _damaged(path, error) from error
         return cls(path, connection)
 
     @contextmanager
@@ -80,14 +86,29 @@ class Database:
             except sqlite3.OperationalError as error:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                room = f" ({free_bytes(self._path):,} bytes are free)"
                 raise StorageError(
-                    f"{self._path}: {error}", hint="make room, or end the program that holds it"
+                    f"{self._path}: can't be written: {error}{room}",
+                    hint="make room, or end the program that holds it",
                 ) from error
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                raise _damaged(self._path, error) from error
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Reads outside a transaction."""
+        """Reads outside a transaction.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
         with self.lock:
-            return self._connection.execute(sql, values).fetchall()
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                raise _damaged(self._path, error) from error
 
     def close(self) -> None:
         with self.lock:
@@ -102,3 +123,19 @@ class Database:
                 f"{self._path.parent}: another driver has taken this study over (owner epoch {row['owner_epoch']})",
                 hint="this driver has written nothing since",
             )
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """SQLite gives a damaged file no type of its own."""
+    return type(error) is sqlite3.DatabaseError or "no such table" in str(error)
+
+
+def _damaged(path: Path, error: sqlite3.Error) -> StorageError:
+    return StorageError(
+        f"{path}: can't be read: {error}", hint=f"archfront repair {path.parent} makes it anew from the trials' folders"
+    )
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether nobody can be writing: SQLite's own files beside a database can't be made on a disk for reading only."""
+    return not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()

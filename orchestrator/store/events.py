@@ -76,7 +76,7 @@ class TrialStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochReported(Event):
-    """An epoch ended; ``metrics`` are named as in ``EpochReport``."""
+    """An epoch ended; ``metrics`` are named as in ``EpochReport`` and ``Phases``."""
 
     kind: ClassVar[str] = "epoch_reported"
 

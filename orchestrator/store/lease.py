@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 from orchestrator.errors import StudyError
+from orchestrator.failpoints import failpoint
+from orchestrator.storage import put_once, write_bytes
+from orchestrator.store.paths import StudyPaths
+
+_TAKEOVER = "wait for it, stop it, or give --takeover if you know that it is dead"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """A driver process, told apart from a later one with the same pid by when it started."""
+    """A driver process, told apart from a later one with the same pid by when it started.
+
+    Attributes:
+        released: it has given the study back.
+    """
 
     pid: int
     started_at: float
     host: str
     boot_id: str
     since: str
+    released: bool = False
 
     @classmethod
     def current(cls) -> Owner:
@@ -53,33 +63,51 @@ class Owner:
         return cls(**json.loads(text))
 
 
-def claim(path: Path, owner: Owner) -> None:
-    """Creates the owner record of an epoch; of two drivers that try, one succeeds.
+def claim(paths: StudyPaths, *, recorded_epoch: int, recorded: Owner | None, takeover: bool) -> int:
+    """Makes this process the owner under a new epoch; of several that try at once, one succeeds.
+
+    Args:
+        recorded_epoch: as study.db has it; it is behind while somebody is taking the study.
+        recorded: whom study.db names; None where it names nobody.
 
     Raises:
-        StudyError: another driver was faster.
+        StudyError: another driver holds the study, or was faster.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError as error:
-        raise StudyError(f"{path.parent.parent}: another driver has just taken this study") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(owner.to_json())
-        file.flush()
-        os.fsync(file.fileno())
+    newest = highest_owner_epoch(paths.owner(0).parent)
+    if not takeover:
+        holder = recorded if newest <= recorded_epoch else _read(paths, newest)
+        if holder is not None and not holder.released and holder.may_be_alive():
+            raise held_error(paths.root, holder)
+    owner_epoch = max(recorded_epoch, newest) + 1
+    failpoint("lease.before_link")
+    if not put_once(paths.owner(owner_epoch), Owner.current().to_json().encode()):
+        raise held_error(paths.root, _read(paths, owner_epoch))
+    return owner_epoch
+
+
+def release(paths: StudyPaths, owner_epoch: int) -> None:
+    """Notes beside study.db that the owner of an epoch has given the study back, for when study.db is lost."""
+    owner = replace(_read(paths, owner_epoch), released=True)
+    write_bytes(paths.owner(owner_epoch), owner.to_json().encode())
 
 
 def highest_owner_epoch(folder: Path) -> int:
     """The newest claim in the study's storage; 0 where there is none."""
-    return max((int(path.stem) for path in folder.glob("*.json")), default=0)
+    return max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=0)
 
 
 def held_error(root: Path, owner: Owner) -> StudyError:
     return StudyError(
-        f"{root}: the study is being run by pid {owner.pid} on host {owner.host} since {owner.since}",
-        hint="wait for it, stop it, or give --takeover if you know that it is dead",
+        f"{root}: the study is being run by pid {owner.pid} on host {owner.host} since {owner.since}", hint=_TAKEOVER
     )
+
+
+def _read(paths: StudyPaths, owner_epoch: int) -> Owner:
+    path = paths.owner(owner_epoch)
+    try:
+        return Owner.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise StudyError(f"{path}: can't be read, so nobody knows who holds the study", hint=_TAKEOVER) from error
 
 
 def _boot_id() -> str:

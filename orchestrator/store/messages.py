@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import StorageError
-from orchestrator.records import Cause, EpochReport, TrialState
+from orchestrator.records import Cause, EpochReport, TrialRecord, TrialState
 from orchestrator.storage import read_json, write_json
 
 RESULT_KEY = "archfront"
@@ -62,9 +62,22 @@ def from_tune(result: Mapping[str, Any]) -> Message | None:
         trial=fields["trial"],
         token=fields["token"],
         kind=MessageKind(fields["kind"]),
-        report=EpochReport(**fields["report"]) if fields["report"] else None,
+        report=EpochReport.from_dict(fields["report"]) if fields["report"] else None,
         result=_result(fields["result"]) if fields["result"] else None,
         detail=fields["detail"],
+    )
+
+
+def ended(record: TrialRecord, result: WorkerResult) -> TrialRecord:
+    """The trial as its workers say that it ended."""
+    return replace(
+        record,
+        state=result.state,
+        cause=result.cause,
+        message=result.message,
+        accuracy=result.accuracy,
+        loss=result.loss,
+        wall_time_s=result.wall_time_s or record.wall_time_s,
     )
 
 

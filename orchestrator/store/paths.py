@@ -20,10 +20,9 @@ class StudyPaths:
     def frozen(self) -> Path:
         return self.root / "study.json"
 
-    @property
-    def stop_request(self) -> Path:
-        """Exists while workers are asked to checkpoint at their next step and end."""
-        return self.root / "stop"
+    def stop_request(self, owner_epoch: int) -> Path:
+        """Exists while the workers of a session are asked to checkpoint at their next step and end."""
+        return self.root / f"stop-{owner_epoch:06d}"
 
     @property
     def scratch(self) -> Path:
@@ -39,11 +38,20 @@ class StudyPaths:
         """The front as a Markdown table."""
         return self.root / "front.md"
 
+    @property
+    def constants(self) -> Path:
+        """Second copy of what was measured before the first ask."""
+        return self.root / "constants.json"
+
+    @property
+    def trials(self) -> Path:
+        return self.root / "trials"
+
     def owner(self, owner_epoch: int) -> Path:
         return self.root / "owner" / f"{owner_epoch:06d}.json"
 
     def trial(self, number: int) -> TrialPaths:
-        return TrialPaths(self.root / "trials" / f"{number:05d}")
+        return TrialPaths(self.trials / f"{number:05d}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,11 @@ class TrialPaths:
     @property
     def start(self) -> Path:
         return self.root / "trial.json"
+
+    @property
+    def reports(self) -> Path:
+        """Second copy of its epochs, one a line."""
+        return self.root / "reports.jsonl"
 
     @property
     def result(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from orchestrator.store.paths import StudyPaths
 from orchestrator.store.rows import Ask, read_asks, read_records
 from orchestrator.store.schema import check_schema
 from orchestrator.store.snapshot import snapshot_of
+
+REPAIRED = "study_repaired"
+"""The event that begins the log of a study whose database was rebuilt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,16 +96,40 @@ def _opened(root: Path) -> Iterator[Database]:
     paths = StudyPaths(root)
     if not paths.database.exists():
         raise no_study(root)
-    database = Database.open_for_reading(paths.database)
+    with damage_in_words(paths.database):
+        database = Database.open_for_reading(paths.database)
+        try:
+            check_schema(root, database.rows("SELECT schema_version FROM study")[0]["schema_version"])
+            yield database
+        finally:
+            database.close()
+
+
+_STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+@contextmanager
+def damage_in_words(path: Path) -> Iterator[None]:
+    """What reading a database within the block stumbles over, as an error that says what to do.
+
+    Raises:
+        StudyError: it holds what archfront does not write: a disk has changed it, or a person.
+    """
     try:
-        check_schema(root, database.rows("SELECT schema_version FROM study")[0]["schema_version"])
-        yield database
-    finally:
-        database.close()
+        yield
+    except (sqlite3.Error, *_STUMBLES) as error:
+        raise StudyError(
+            f"{path}: is damaged: {type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            hint=f"archfront repair {path.parent} rebuilds it from the files beside it",
+        ) from error
 
 
 def no_study(root: Path) -> StudyError:
-    """Names the studies that are there instead."""
+    """Names the studies that are there instead, or the way to bring this one's database back."""
+    if StudyPaths(root).frozen.exists():
+        return StudyError(
+            f"{root}: study.db is gone", hint=f"archfront repair {root} makes it anew from the trials' folders"
+        )
     folder = root.parent
     names = sorted(path.parent.name for path in folder.glob("*/study.db")) if folder.is_dir() else []
     there = f"; {folder} holds: {', '.join(names)}" if names else ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orchestrator.records import Cause, EpochReport, Latency, LatencyConditions, TrialRecord, TrialState
+from orchestrator.records import Cause, EpochReport, Latency, LatencyConditions, Phases, TrialRecord, TrialState
+from orchestrator.scores import ClassificationScore
 from orchestrator.store.database import Database
 from search_spaces.space import Point
 
@@ -58,18 +60,18 @@ def read_records(database: Database) -> dict[int, TrialRecord]:
     }
 
 
-def read_asks(database: Database) -> list[Ask]:
-    """All suggestions in the order they were made."""
+def read_asks(database: Database, *, first: int = 0, last: int = sys.maxsize) -> list[Ask]:
+    """Suggestions in the order they were made: all of them, or from ``first`` to ``last``."""
     return [
         Ask(
             number=row["number"],
-            point=Point(family=row["family"], values=_untupled(json.loads(row["point"]))),
+            point=Point(family=row["family"], values=untupled(json.loads(row["point"]))),
             refusal=row["refusal"],
             violations=json.loads(row["violations"]),
             reason=json.loads(row["reason"]),
             attributes=json.loads(row["attributes"]),
         )
-        for row in database.rows("SELECT * FROM ask ORDER BY number")
+        for row in database.rows("SELECT * FROM ask WHERE number BETWEEN ? AND ? ORDER BY number", first, last)
     ]
 
 
@@ -77,13 +79,17 @@ def latency_to_json(latency: Latency) -> str:
     return json.dumps(asdict(latency))
 
 
-def _latency(text: str | None) -> Latency | None:
+def latency_from_json(text: str | None) -> Latency | None:
     if text is None:
         return None
     fields: dict[str, Any] = json.loads(text)
     conditions = dict(fields.pop("conditions"))
     conditions["input_shape"] = tuple(conditions["input_shape"])
     return Latency(conditions=LatencyConditions(**conditions), **fields)
+
+
+def _test_score(text: str | None) -> ClassificationScore | None:
+    return None if text is None else ClassificationScore.from_dict(json.loads(text))
 
 
 def _report(row: sqlite3.Row) -> EpochReport:
@@ -93,6 +99,18 @@ def _report(row: sqlite3.Row) -> EpochReport:
         loss=row["loss"],
         train_loss=row["train_loss"],
         wall_time_s=row["wall_time_s"],
+        top5_accuracy=_later(row, "top5_accuracy"),
+        phases=None if _later(row, "num_images") is None else _phases(row),
+    )
+
+
+def _phases(row: sqlite3.Row) -> Phases:
+    return Phases(
+        num_images=row["num_images"],
+        data_s=row["data_s"],
+        step_s=row["step_s"],
+        validation_s=row["validation_s"],
+        checkpoint_s=row["checkpoint_s"],
     )
 
 
@@ -113,12 +131,21 @@ def _record(row: sqlite3.Row, *, reports: tuple[EpochReport, ...], num_attempts:
         accuracy=row["accuracy"],
         loss=row["loss"],
         reports=reports,
-        latency=_latency(row["latency"]),
+        latency=latency_from_json(row["latency"]),
         test_accuracy=row["test_accuracy"],
+        test_score=_test_score(_later(row, "test_score")),
         predicted_accuracy=row["predicted_accuracy"],
     )
 
 
-def _untupled(values: dict[str, Any]) -> dict[str, Any]:
+def _later(row: sqlite3.Row, name: str) -> Any:
+    """A column that the tables of earlier versions lack, where a study is only read."""
+    try:
+        return row[name]
+    except IndexError:
+        return None
+
+
+def untupled(values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has no tuples: choices such as ``block_config`` come back as lists."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,12 +1,13 @@
-"""The tables of study.db."""
+"""The tables of study.db, and how those of an earlier version become these."""
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from orchestrator.errors import StudyError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES = """
 CREATE TABLE study (
@@ -50,7 +51,8 @@ CREATE TABLE trial (
     wall_time_s REAL NOT NULL DEFAULT 0,
     latency TEXT,
     test_accuracy REAL,
-    predicted_accuracy REAL
+    predicted_accuracy REAL,
+    test_score TEXT
 ) STRICT;
 
 CREATE TABLE attempt (
@@ -70,6 +72,12 @@ CREATE TABLE report (
     loss REAL NOT NULL,
     train_loss REAL NOT NULL,
     wall_time_s REAL NOT NULL,
+    top5_accuracy REAL,
+    num_images INTEGER,                    -- trained on in the seconds that follow
+    data_s REAL,
+    step_s REAL,
+    validation_s REAL,
+    checkpoint_s REAL,
     PRIMARY KEY (trial, epoch)
 ) STRICT;
 
@@ -89,6 +97,19 @@ CREATE TABLE outbox (                      -- what tracking has not acknowledged
 ) STRICT;
 """
 
+_UPGRADES = {
+    1: (
+        "ALTER TABLE trial ADD COLUMN test_score TEXT",
+        "ALTER TABLE report ADD COLUMN top5_accuracy REAL",
+        "ALTER TABLE report ADD COLUMN num_images INTEGER",
+        "ALTER TABLE report ADD COLUMN data_s REAL",
+        "ALTER TABLE report ADD COLUMN step_s REAL",
+        "ALTER TABLE report ADD COLUMN validation_s REAL",
+        "ALTER TABLE report ADD COLUMN checkpoint_s REAL",
+    )
+}
+"""By the version that they start from. Columns are only added, and may be absent where a study is read."""
+
 
 def check_schema(root: Path, version: int) -> None:
     """Refuses what a newer version wrote, before anything of it is read."""
@@ -97,3 +118,11 @@ def check_schema(root: Path, version: int) -> None:
             f"{root}: written by a newer archfront (schema {version}, this one reads {SCHEMA_VERSION})",
             hint="upgrade archfront",
         )
+
+
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Brings the tables of a study that is taken to this version; within the transaction of the caller."""
+    for earlier in range(version, SCHEMA_VERSION):
+        for statement in _UPGRADES[earlier]:
+            connection.execute(statement)
+    connection.execute("UPDATE study SET schema_version = ?", (SCHEMA_VERSION,))

@@ -1,4 +1,4 @@
-"""The writes that several methods of the store share, and the second copy of each end."""
+"""The writes that several methods of the store share."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.records import EpochReport, TrialRecord
-from orchestrator.storage import write_json
 from orchestrator.store.announcements import Announcement
-from orchestrator.store.paths import StudyPaths
 from orchestrator.store.rows import Ask, Attempt, latency_to_json
 
 
@@ -45,10 +43,10 @@ def insert_announcements(connection: sqlite3.Connection, announcements: Sequence
 def replace_report(connection: sqlite3.Connection, trial: int, report: EpochReport, *, attempt: int) -> None:
     """A later attempt that redoes an epoch replaces what an earlier one said of it, and of all after it."""
     connection.execute("DELETE FROM report WHERE trial = ? AND epoch >= ?", (trial, report.epoch))
-    connection.execute(
-        "INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (trial, report.epoch, attempt, report.accuracy, report.loss, report.train_loss, report.wall_time_s),
-    )
+    values = {name: value for name, value in asdict(report).items() if name != "phases"}
+    values |= {"trial": trial, "attempt": attempt, **(asdict(report.phases) if report.phases else {})}
+    columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+    connection.execute(f"INSERT INTO report ({columns}) VALUES ({places})", values)  # noqa: S608 - names of fields
 
 
 def insert_event(
@@ -84,7 +82,7 @@ def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) 
 def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
     connection.execute(
         "UPDATE trial SET state = ?, cause = ?, message = ?, accuracy = ?, loss = ?, wall_time_s = ?, latency = ?,"
-        " test_accuracy = ?, predicted_accuracy = ? WHERE number = ?",
+        " test_accuracy = ?, test_score = ?, predicted_accuracy = ? WHERE number = ?",
         (
             record.state,
             record.cause,
@@ -94,6 +92,7 @@ def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
             record.wall_time_s,
             latency_to_json(record.latency) if record.latency else None,
             record.test_accuracy,
+            json.dumps(record.test_score.to_dict()) if record.test_score else None,
             record.predicted_accuracy,
             record.number,
         ),
@@ -102,26 +101,3 @@ def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
 
 def end_running_attempt(connection: sqlite3.Connection, trial: int, how: str) -> None:
     connection.execute("UPDATE attempt SET ended = ? WHERE trial = ? AND ended IS NULL", (how, trial))
-
-
-def write_final(paths: StudyPaths, record: TrialRecord, *, token: str, event: int) -> None:
-    """The second copy of an end, from which a lost study.db can be rebuilt."""
-    write_json(
-        paths.trial(record.number).final,
-        {
-            "number": record.number,
-            "state": record.state,
-            "cause": record.cause,
-            "message": record.message,
-            "attempt": record.num_attempts,
-            "token": token,
-            "event": event,
-            "accuracy": record.accuracy,
-            "loss": record.loss,
-            "test_accuracy": record.test_accuracy,
-            "predicted_accuracy": record.predicted_accuracy,
-            "latency": asdict(record.latency) if record.latency else None,
-            "reports": [asdict(report) for report in record.reports],
-            "wall_time_s": record.wall_time_s,
-        },
-    )

@@ -11,10 +11,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import StudyError
+from orchestrator.errors import StorageError, StudyError
+from orchestrator.failpoints import failpoint
 from orchestrator.records import Cause, EpochReport, Latency, StudySnapshot, TrialRecord, TrialState
-from orchestrator.storage import write_json
+from orchestrator.scores import ClassificationScore
+from orchestrator.store import lease
 from orchestrator.store.announcements import Announcement, epoch_reported, trial_ended, trial_started
+from orchestrator.store.copies import Copies
 from orchestrator.store.database import Database
 from orchestrator.store.messages import WorkerResult, read_result
 from orchestrator.store.outbox import OutboxEntry
@@ -30,7 +33,6 @@ from orchestrator.store.statements import (
     insert_trial,
     replace_report,
     update_trial,
-    write_final,
 )
 
 
@@ -57,18 +59,26 @@ class StudyStore:
         self._live: set[int] = set()
         self._num_left: int | None = None
         attempts = database.rows("SELECT trial, token FROM attempt ORDER BY trial, number")
-        self._tokens: dict[int, str] = {attempt["trial"]: attempt["token"] for attempt in attempts}
+        self._tokens: dict[int, str] = dict.fromkeys(self.records, "")
+        self._tokens |= {attempt["trial"]: attempt["token"] for attempt in attempts}
+        self._copies = Copies(paths, database)
 
     @property
     def owner_epoch(self) -> int:
         return self._database.owner_epoch
+
+    def complete_files(self) -> None:
+        """Writes what an earlier driver was killed before it could write."""
+        self._copies.complete(self.records, self._tokens)
 
     def set_constants(self, constants: Mapping[str, Any]) -> None:
         """Freezes what was measured before the first ask; it is measured once in the life of a study."""
         with self._database.transaction() as connection:
             connection.execute("UPDATE study SET constants = ?", (json.dumps(constants),))
             self._log(connection, "constants_frozen", None, {})
+            failpoint("store.before_constants_commit")
         self.constants = dict(constants)
+        self._copies.write_constants(constants, wall_time_s=self.wall_time_s)
 
     def refuse(self, ask: Ask) -> None:
         """Records a suggestion that becomes no trial; it costs no budget and teaches the sampler."""
@@ -76,6 +86,8 @@ class StudyStore:
         with self._database.transaction() as connection:
             insert_ask(connection, ask)
             self._log(connection, "ask_refused", None, {"ask": ask.number, "reason": ask.refusal})
+            failpoint("store.before_refuse_commit")
+        failpoint("store.after_refuse_commit")
         self.asks.append(ask)
 
     def start(self, ask: Ask, record: TrialRecord) -> Attempt:
@@ -87,10 +99,12 @@ class StudyStore:
             insert_attempt(connection, attempt, owner_epoch=self.owner_epoch)
             insert_announcements(connection, [trial_started(record)])
             self._log(connection, "trial_started", record.number, {"ask": ask.number, "token": attempt.token})
+            failpoint("store.before_start_commit")
+        failpoint("store.after_start_commit")
         self.asks.append(ask)
         self._trial_of_ask[ask.number] = record.number
         self._begin(replace(record, num_attempts=1), attempt)
-        write_json(self.paths.trial(record.number).start, {"number": record.number, "ask": asdict(ask)})
+        failpoint("store.after_trial_json")
         return attempt
 
     def reuse(self, ask: Ask, record: TrialRecord, *, model: Path) -> None:
@@ -110,10 +124,12 @@ class StudyStore:
             insert_announcements(connection, [trial_started(record), trial_ended(record)])
             update_trial(connection, record)
             event = self._log(connection, "trial_reused", record.number, {"ask": ask.number, "source": record.message})
+            failpoint("store.before_reuse_commit")
+        failpoint("store.after_reuse_commit")
         self.asks.append(ask)
         self._trial_of_ask[ask.number] = record.number
         self._tokens[record.number] = ""
-        write_json(self.paths.trial(record.number).start, {"number": record.number, "ask": asdict(ask)})
+        self._copies.write_start(record)
         self._after_end(record, event)
 
     def restart(self, trial: int) -> Attempt:
@@ -124,6 +140,8 @@ class StudyStore:
             end_running_attempt(connection, trial, "driver_died")
             insert_attempt(connection, attempt, owner_epoch=self.owner_epoch)
             self._log(connection, "trial_restarted", trial, {"attempt": attempt.number, "token": attempt.token})
+            failpoint("store.before_restart_commit")
+        failpoint("store.after_restart_commit")
         self._begin(replace(record, num_attempts=attempt.number), attempt)
         return attempt
 
@@ -132,10 +150,13 @@ class StudyStore:
         return trial in self.records and not self.records[trial].state.is_end and self._tokens[trial] == token
 
     def end_attempt(self, trial: int, how: str) -> None:
-        """Notes that an attempt is over while its trial goes on later (``interrupted`` or ``worker_died``)."""
+        """Notes that an attempt is over while its trial goes on later (``interrupted``, or the cause of its death)."""
         with self._database.transaction() as connection:
             end_running_attempt(connection, trial, how)
             self._log(connection, "attempt_ended", trial, {"how": how})
+            failpoint("store.before_attempt_end_commit")
+        failpoint("store.after_attempt_end_commit")
+        self._copies.write_start(self.records[trial])
         self._live.discard(trial)
 
     def report(self, trial: int, report: EpochReport, *, prune: str | None, decision: Mapping[str, Any]) -> None:
@@ -157,27 +178,35 @@ class StudyStore:
                 predicted = decision.get("predicted")
                 changed = replace(changed, state=TrialState.PRUNED, message=prune, predicted_accuracy=predicted)
                 event = self._end(connection, changed, kind="trial_ended")
+            failpoint("store.before_report_commit")
+        failpoint("store.after_report_commit")
         if prune is None:
             self.records[trial] = changed
         else:
             self._after_end(changed, event)
+        self._copies.append_report(trial, report)
 
     def end(self, changed: TrialRecord) -> None:
         """Commits the end of a trial, then writes ``final.json``."""
         with self._database.transaction() as connection:
             event = self._end(connection, changed, kind="trial_ended")
+            failpoint("store.before_end_commit")
+        failpoint("store.after_end_commit")
         self._after_end(changed, event)
 
-    def score(self, trial: int, *, latency: Latency | None = None, test_accuracy: float | None = None) -> None:
+    def score(
+        self, trial: int, *, latency: Latency | None = None, test_score: ClassificationScore | None = None
+    ) -> None:
         """Adds what confirm measured to a COMPLETED trial; what is None stays as it is."""
-        record = self.records[trial]
-        changed = replace(
-            record,
-            latency=latency if latency is not None else record.latency,
-            test_accuracy=test_accuracy if test_accuracy is not None else record.test_accuracy,
-        )
+        changed = self.records[trial]
+        if latency is not None:
+            changed = replace(changed, latency=latency)
+        if test_score is not None:
+            changed = replace(changed, test_score=test_score, test_accuracy=test_score.accuracy)
         with self._database.transaction() as connection:
             event = self._end(connection, changed, kind="trial_confirmed")
+            failpoint("store.before_score_commit")
+        failpoint("store.after_score_commit")
         self._after_end(changed, event)
 
     def lost_trials(self) -> list[int]:
@@ -194,10 +223,11 @@ class StudyStore:
         """Trials that workers of this session have in hand."""
         return len(self._live)
 
-    def num_deaths(self, trial: int) -> int:
-        """How many attempts of a trial ended with the death of their workers."""
-        sql = "SELECT count(*) AS n FROM attempt WHERE trial = ? AND ended = 'worker_died'"
-        return int(self._database.rows(sql, trial)[0]["n"])
+    def num_deaths(self, trial: int, *causes: Cause) -> int:
+        """How many attempts of a trial ended with the death of their workers, of these causes or of any."""
+        sql = "SELECT ended FROM attempt WHERE trial = ?"
+        counted = causes or (Cause.WORKER_DIED, Cause.TIMEOUT, Cause.OUT_OF_MEMORY)
+        return sum(row["ended"] in counted for row in self._database.rows(sql, trial))
 
     def unheard_results(self) -> list[tuple[int, WorkerResult]]:
         """Results on disk of trials that are still RUNNING here, written by their newest attempt."""
@@ -216,6 +246,7 @@ class StudyStore:
         """Queues rows for tracking that belong to no change of a trial."""
         with self._database.transaction() as connection:
             insert_announcements(connection, announcements)
+            failpoint("store.before_announce_commit")
 
     def pending(self, limit: int) -> list[OutboxEntry]:
         """The oldest rows that tracking has not acknowledged."""
@@ -226,6 +257,7 @@ class StudyStore:
         """Drops rows that tracking has; sending one twice is harmless, so this may come late."""
         with self._database.transaction() as connection:
             connection.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
+            failpoint("store.before_acknowledge_commit")
 
     @property
     def num_unacknowledged(self) -> int:
@@ -245,6 +277,7 @@ class StudyStore:
         with self._database.transaction() as connection:
             connection.execute("UPDATE study SET wall_time_s = wall_time_s + ?", (seconds,))
         self.wall_time_s += seconds
+        self._copies.write_constants(self.constants, wall_time_s=self.wall_time_s)
 
     def close(self) -> None:
         """Gives the study back, so that the next driver need not ask whether this one is alive."""
@@ -253,8 +286,12 @@ class StudyStore:
             try:
                 with self._database.transaction() as connection:
                     connection.execute("UPDATE study SET owner = NULL")
+                    failpoint("store.before_release_commit")
+                lease.release(self.paths, self.owner_epoch)
             except StudyError:
                 pass  # deposed: the owner that stands there is somebody else's
+            except StorageError:
+                pass  # no room for it: the next driver finds that this one is dead, and the first error is told
             finally:
                 self._database.close()
 
@@ -266,6 +303,7 @@ class StudyStore:
         self._tokens[record.number] = attempt.token
         self._running.add(record.number)
         self._live.add(record.number)
+        self._copies.write_start(record)
 
     def _end(self, connection: sqlite3.Connection, record: TrialRecord, *, kind: str) -> int:
         assert record.state.is_end
@@ -278,5 +316,6 @@ class StudyStore:
         self.records[record.number] = record
         self._running.discard(record.number)
         self._live.discard(record.number)
-        write_final(self.paths, record, token=self._tokens[record.number], event=event)
+        self._copies.write_end(record, token=self._tokens[record.number], event=event)
+        failpoint("store.after_final_json")
         shutil.rmtree(self.paths.trial(record.number).checkpoints, ignore_errors=True)  # nothing resumes from them now

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from orchestrator.errors import InterruptedStudyError
-from orchestrator.store.paths import StudyPaths
+from orchestrator.runtime.supervisor import end_orphans, is_ignored
 
 GRACE_S = 6.0
 """How long trials have to reach their next step and write a checkpoint."""
@@ -19,11 +21,14 @@ GRACE_S = 6.0
 class Interruption:
     """Whether the study is to stop. While trials run, they are asked to; otherwise the driver stops where it is."""
 
-    def __init__(self, paths: StudyPaths) -> None:
-        self._paths = paths
+    def __init__(self, stop_request: Path) -> None:
+        """Takes the file that asks this session's workers to end."""
+        self._stop_request = stop_request
         self._trials_run = False
         self.is_requested = False
-        paths.stop_request.unlink(missing_ok=True)
+        for earlier in stop_request.parent.glob("stop-*"):
+            if earlier.name <= stop_request.name:  # its session was killed
+                earlier.unlink(missing_ok=True)
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
@@ -35,7 +40,8 @@ class Interruption:
         before = {number: signal.getsignal(number) for number in numbers}
         signal.signal(signal.SIGINT, self._on_interrupt)
         signal.signal(signal.SIGTERM, _leave)
-        signal.signal(signal.SIGHUP, _leave)
+        if not is_ignored(signal.SIGHUP):
+            signal.signal(signal.SIGHUP, _leave)
         signal.signal(signal.SIGALRM, _give_up)
         try:
             yield
@@ -43,7 +49,7 @@ class Interruption:
             signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._paths.stop_request.unlink(missing_ok=True)
+            self._stop_request.unlink(missing_ok=True)
 
     @contextmanager
     def while_trials_run(self) -> Iterator[None]:
@@ -58,12 +64,14 @@ class Interruption:
         self.is_requested = True
         if not self._trials_run:
             raise InterruptedStudyError("interrupted")
-        self._paths.stop_request.touch()
+        with contextlib.suppress(OSError):  # a full disk: workers are not asked, and go on from their last epoch
+            self._stop_request.touch()
         signal.setitimer(signal.ITIMER_REAL, GRACE_S)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """What is committed is safe, what is not never happened; the supervisor ends the rest."""
+    """What is committed is safe, what is not never happened; the supervisor ends the rest, where there still is one."""
+    end_orphans()
     os._exit(InterruptedStudyError.exit_code)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orchestrator import results
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import ArchfrontError, NothingFeasibleError
+from orchestrator.failpoints import failpoint
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.report import render, to_markdown
 from orchestrator.schedule.growth import Archive, search_point
@@ -16,6 +17,9 @@ from orchestrator.store.announcements import artifact_written, front_changed, st
 from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.suggest.proposals import Proposals
+
+PUBLISHED = ("report.html", "front.md", "trials.csv", "trials.parquet")
+"""Files in the study's directory that ``publish`` writes and tracking keeps."""
 
 
 def front_watcher(store: StudyStore, config: SearchConfig) -> Callable[[], None]:
@@ -73,9 +77,8 @@ def check_outcome(store: StudyStore, config: SearchConfig, proposals: Proposals)
     records = store.records.values()
     if has_failed_too_often(store, config) or (records and all(item.state is TrialState.FAILED for item in records)):
         failed = [record for record in records if record.state is TrialState.FAILED]
-        (cause, message), count = Counter((record.cause, record.message) for record in failed).most_common(1)[0]
         raise ArchfrontError(
-            f"{len(failed)} of {len(records)} trials failed; the commonest cause ({count}): {cause}: {message}",
+            f"{len(failed)} of {len(records)} trials failed; {_commonest_cause(failed)}",
             hint="mend the cause and give the command again; raise budget.max_failed_share to go on regardless",
         )
     if not records and proposals.is_exhausted:
@@ -85,11 +88,21 @@ def check_outcome(store: StudyStore, config: SearchConfig, proposals: Proposals)
         )
 
 
+def _commonest_cause(failed: Sequence[TrialRecord]) -> str:
+    """By cause and not by message: messages name steps, files and processes, and few are alike."""
+    cause, count = Counter(record.cause for record in failed).most_common(1)[0]
+    messages = Counter(record.message for record in failed if record.cause is cause)
+    return f"the commonest cause ({count}): {cause}: {messages.most_common(1)[0][0]}"
+
+
 def publish(store: StudyStore) -> None:
     """The report, the front and the tables, in the study's directory and announced to tracking."""
     snapshot = store.snapshot()
+    failpoint("publish.before_report")
     store.paths.report.write_text(render(snapshot), encoding="utf-8")
+    failpoint("publish.before_tables")
     results.write_tables(snapshot, store.paths.root)
+    failpoint("publish.before_front")
     store.paths.front.write_text(to_markdown(snapshot), encoding="utf-8")
-    names = (store.paths.report.name, store.paths.front.name, "trials.csv", "trials.parquet")
-    store.announce([*(artifact_written(name) for name in names), study_ended(StudyEnd.COMPLETED)])
+    failpoint("publish.before_announce")
+    store.announce([*(artifact_written(name) for name in PUBLISHED), study_ended(StudyEnd.COMPLETED)])

@@ -8,15 +8,21 @@ from orchestrator import provenance
 from orchestrator.config.identity import config_hash, differences, frozen_settings
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SearchConfig
-from orchestrator.errors import NothingFeasibleError, StorageError, StudyError
+from orchestrator.errors import BadInputError, NothingFeasibleError, StorageError, StudyError
+from orchestrator.measure.conditions import Setup, is_elsewhere
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.measure.profile import FOLDER, DeviceProfile, find_profile
 from orchestrator.measure.references import reference_architectures
 from orchestrator.objectives import LATENCY_MS
+from orchestrator.store.copies import trial_folders
 from orchestrator.store.opening import create, take
-from orchestrator.store.reading import read_snapshot
+from orchestrator.store.paths import StudyPaths
+from orchestrator.store.reading import no_study, read_snapshot
 from orchestrator.store.store import StudyStore
 from orchestrator.study.sources import read_sources
+from orchestrator.training.sharing import share
+from orchestrator.training.work import StudyWork
 from search_spaces.architecture import Architecture
 
 
@@ -28,16 +34,21 @@ def open_study(root: Path, config: SearchConfig, *, takeover: bool = False) -> S
         StorageError: the folder can't be written.
     """
     frozen = frozen_settings(config)
-    if not (root / "study.db").exists():
+    paths = StudyPaths(root)
+    if not paths.database.exists():
+        if trial_folders(paths):
+            raise no_study(root)  # its database is lost: a new one would take its trials' files for its own
         read_sources(config)  # refused before anything is made; later the sources may be gone
         _check_writable(root)
         create(root, name=config.study.name, frozen=frozen, frozen_hash=config_hash(frozen))
+    else:
+        _check_writable(root)
     changes = differences(read_snapshot(root).frozen, frozen)
     if changes:
         lines = "\n".join(f"  {change}" for change in changes)
         raise StudyError(
             f"{root}: the study was made with other settings, and these may not change:\n{lines}",
-            hint='change them back, or give the study another name: --set study.name="..."',
+            hint="change them back, or give --fork NAME: a new study of that name takes over what this one has found",
         )
     return take(root, takeover=takeover)
 
@@ -48,9 +59,34 @@ def references_of(config: SearchConfig) -> tuple[Architecture, ...]:
     return reference_architectures(config.space, config.task, seed=seed)
 
 
-def calibrate(store: StudyStore, laboratory: Laboratory, config: SearchConfig) -> LatencyPredictor:
-    """Measures the reference networks once in the life of a study, and freezes that and what other studies found."""
-    predictor = laboratory.calibrate(references_of(config))
+def profile_of(config: SearchConfig, storage: Path) -> DeviceProfile | None:
+    """The profile that ``archfront profile`` left of the study's device, for such networks; None where there is none.
+
+    Raises:
+        BadInputError: there is none, and the device is another machine, which can't be calibrated from here.
+    """
+    setup = Setup.of(config.latency, config.task)
+    profile = find_profile(storage, setup, references_of(config))
+    if profile is None and is_elsewhere(setup.device):
+        raise BadInputError(
+            f'latency.device = "{setup.device}": {storage / FOLDER} holds no profile of it for these networks',
+            hint="archfront profile STUDY --list measure.json says what to measure there; then --from its figures",
+        )
+    return profile
+
+
+def calibrate(
+    store: StudyStore, laboratory: Laboratory | None, config: SearchConfig, *, profile: DeviceProfile | None = None
+) -> LatencyPredictor:
+    """Takes the device's profile, else measures the reference networks; once in the life of a study.
+
+    What other studies found is frozen with it.
+    """
+    if profile is not None:
+        predictor = profile.predictor
+    else:
+        assert laboratory is not None, "a device elsewhere has a profile"
+        predictor = laboratory.calibrate(references_of(config))
     store.set_constants(
         {
             "predictor": predictor.to_dict(),
@@ -59,6 +95,27 @@ def calibrate(store: StudyStore, laboratory: Laboratory, config: SearchConfig) -
         }
     )
     return predictor
+
+
+def share_data(store: StudyStore, work: StudyWork) -> StudyWork:
+    """Has the data decoded once for all workers, unless each does that in no time, and sees that they are the same.
+
+    Raises:
+        BadInputError: images are missing or can't be decoded.
+        StudyError: the data are not those that the study began with.
+    """
+    work, description = share(work)
+    if not description:
+        return work
+    known = store.constants.get("data")
+    if known is None:
+        store.set_constants({**store.constants, "data": dict(description)})
+    elif known["fingerprint"] != description["fingerprint"]:
+        raise StudyError(
+            f"{store.paths.root}: the images or labels have changed since this study began",
+            hint='bring them back, or make another study of them: --set study.name="..."',
+        )
+    return work
 
 
 def frozen_predictor(store: StudyStore) -> LatencyPredictor | None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from orchestrator.config.settings import SearchConfig
 from orchestrator.confirm import confirm
 from orchestrator.errors import BadInputError, InterruptedStudyError
+from orchestrator.measure.conditions import Setup, conditions_of, is_elsewhere
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.measure.runtimes import check_setup
 from orchestrator.runtime import connection, layout
 from orchestrator.schedule.referee import Referee
 from orchestrator.schedule.rungs import rung_judge
@@ -21,11 +23,14 @@ from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.study import preparation
 from orchestrator.study.clock import StudyClock
+from orchestrator.study.elsewhere import write_request
 from orchestrator.study.ending import SearchEnd
 from orchestrator.study.interruption import Interruption
 from orchestrator.study.options import Audience, RunOptions
 from orchestrator.study.outcome import check_outcome, front_watcher, has_failed_too_often, publish
 from orchestrator.study.search import run_trials
+from orchestrator.study.sync import note_address
+from orchestrator.study.unwrapping import own_errors
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.stored import StoredResults
 from orchestrator.suggest.wiring import proposals_of
@@ -47,9 +52,11 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
     """
     if connection.address_of(options.address) == connection.LOCAL:
         layout.plan(config.resources, [layout.this_machine()])  # refused in milliseconds, before anything is started
+    if not is_elsewhere(config.latency.device):
+        check_setup(Setup.of(config.latency, config.task))
     with _opened(config, options) as store, _tracked(store, config, options) as tracker:
         display.on_open(store, tracker)
-        interruption = Interruption(store.paths)
+        interruption = Interruption(store.paths.stop_request(store.owner_epoch))
         with interruption.handling_signals(), _session(store) as clock:
             end = SearchEnd(
                 store,
@@ -57,11 +64,12 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
                 clock=clock,
                 tell=lambda reason: display.on_phase(f"searching; {reason}, so no new trial starts"),
             )
-            with _told_if_interrupted(store):
+            with _told_if_interrupted(store), own_errors(options.root):
                 _run(store, config, options, interruption, display, end=end, settle=lambda: _flush(tracker))
             clock.count()
             display.on_phase("writing the report")
-            publish(store)
+            with own_errors(options.root):
+                publish(store)
         display.on_phase("tracking")
         _flush(tracker)
     return options.root
@@ -92,9 +100,10 @@ def _run(
     end: SearchEnd,
     settle: Callable[[], None],
 ) -> None:
-    with Laboratory.start(config.latency, config.task) as laboratory:
+    with _laboratory(config) as laboratory:
         predictor = preparation.frozen_predictor(store)
-        if predictor is None:
+        profile = preparation.profile_of(config, options.root.parent) if predictor is None else None
+        if predictor is None and profile is None and laboratory is not None:
             laboratory.prepare(preparation.references_of(config))
         display.on_phase("starting Ray")
         nodes = connection.connect(connection.address_of(options.address))
@@ -107,19 +116,36 @@ def _run(
             plan = layout.plan(config.resources, nodes)
             display.on_layout(plan)
             if predictor is None:
-                display.on_phase("calibrating latency")
-                predictor = preparation.calibrate(store, laboratory, config)
+                display.on_phase("calibrating latency" if profile is None else f"latency by {profile}")
+                predictor = preparation.calibrate(store, laboratory, config, profile=profile)
+            if laboratory is not None and predictor.conditions == conditions_of(laboratory.setup):
+                laboratory.reference_ms = predictor.reference_ms
             store.announce(
                 [study_started(name=store.name, frozen=store.frozen, provenance=store.constants["provenance"])]
             )
             preparation.check_latency_is_reachable(config, predictor)
+            display.on_phase("reading the data")
+            work = preparation.share_data(store, _work(store, config))
             display.on_phase("searching")
-            _search(store, config, plan, predictor, interruption, end=end)
+            _search(store, config, plan, predictor, interruption, end=end, work=work)
             reason = end.reason
             display.on_phase("confirming the front" if reason is None else f"confirming the front, because {reason}")
-            confirm(store, config, predictor, laboratory, before_measuring=settle)
+            confirm(store, config, predictor, laboratory, work=work, before_measuring=settle)
+            if laboratory is None and (request := write_request(store, config, predictor)) is not None:
+                display.on_phase(f"latency is predicted until {config.latency.device} has measured {request}")
         finally:
             connection.disconnect()
+
+
+@contextmanager
+def _laboratory(config: SearchConfig) -> Iterator[Laboratory | None]:
+    """None where latency is taken on a device of the user's own."""
+    setup = Setup.of(config.latency, config.task)
+    if is_elsewhere(setup.device):
+        yield None
+        return
+    with Laboratory.start(setup) as laboratory:
+        yield laboratory
 
 
 def _search(
@@ -130,6 +156,7 @@ def _search(
     interruption: Interruption,
     *,
     end: SearchEnd,
+    work: StudyWork,
 ) -> None:
     proposals = _proposals(store, config, predictor)
     referee = Referee(
@@ -146,7 +173,7 @@ def _search(
                 store,
                 proposals,
                 referee,
-                study=_work(store, config),
+                study=work,
                 layout=plan,
                 resources=config.resources,
                 is_stopping=lambda: interruption.is_requested or guard(),
@@ -194,9 +221,11 @@ def _tracked(store: StudyStore, config: SearchConfig, options: RunOptions) -> It
     if not config.tracking.enabled:
         yield None
         return
+    uri = resolve_uri(config.tracking, options.root.parent)
+    note_address(store, uri=uri, experiment=config.tracking.experiment)
     tracker = Tracker(
         store,
-        uri=resolve_uri(config.tracking, options.root.parent),
+        uri=uri,
         experiment=config.tracking.experiment,
         study_id=store.study_id,
         directory=options.root,

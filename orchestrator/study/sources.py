@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config.identity import frozen_settings
+from orchestrator.config.identity import completed, frozen_settings
 from orchestrator.config.settings import SearchConfig
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.store.paths import StudyPaths
@@ -31,7 +31,7 @@ def read_sources(config: SearchConfig) -> StoredResults:
     for number, name in enumerate(config.study.warm_start, start=1):
         root = Path(name).expanduser()
         log = read_log(root)
-        if _is_same(log.frozen, wanted):
+        if _is_same(completed(log.frozen), wanted):
             for identity, result in _results(root, log).items():
                 results.setdefault(identity, result)
         else:

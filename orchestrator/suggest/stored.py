@@ -73,7 +73,7 @@ class StoredResults:
 
 
 def _result(fields: Mapping[str, Any]) -> StoredResult:
-    return StoredResult(**{**fields, "reports": tuple(EpochReport(**report) for report in fields["reports"])})
+    return StoredResult(**{**fields, "reports": tuple(map(EpochReport.from_dict, fields["reports"]))})
 
 
 def _prior(fields: Mapping[str, Any]) -> PriorResult:

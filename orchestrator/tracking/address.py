@@ -28,10 +28,38 @@ def resolve_uri(tracking: Tracking, runs: Path) -> str:
         BadInputError: nothing can be sent there; the message shows no credentials.
     """
     if tracking.uri:
-        return _checked(tracking.uri, "tracking.uri")
+        return checked_uri(tracking.uri, "tracking.uri")
     if uri := os.environ.get("MLFLOW_TRACKING_URI", ""):
-        return _checked(uri, "$MLFLOW_TRACKING_URI")
+        return checked_uri(uri, "$MLFLOW_TRACKING_URI")
+    return default_uri(runs)
+
+
+def default_uri(runs: Path) -> str:
+    """A file in ``runs``."""
     return sqlite_uri(runs / DATABASE)
+
+
+def checked_uri(uri: str, where: str) -> str:
+    """An address that events can be sent to, with its file's path in full; ``where`` it was given, for the message.
+
+    Raises:
+        BadInputError: nothing can be sent there; the message shows no credentials.
+    """
+    shown = redacted(uri, uri)
+    way_out = "" if where.startswith("--") else f", {_WAY_OUT}"
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        raise BadInputError(
+            f'{where} = "{shown}": is no address',
+            hint=f"its port must be a number, and %2F and the like stand for signs inside a password{way_out}",
+        ) from None
+    if problem := _problem(uri, parts):
+        message, hint = problem
+        raise BadInputError(f'{where} = "{shown}": {message}', hint=f"{hint}{way_out}")
+    path = sqlite_path(uri)
+    return uri if path is None or path.is_absolute() else sqlite_uri(path)
 
 
 def sqlite_uri(path: Path) -> str:
@@ -68,23 +96,6 @@ def _secrets(uri: str) -> set[str]:
     except ValueError:
         password = None
     return {password, unquote(password)} if password else set()
-
-
-def _checked(uri: str, where: str) -> str:
-    shown = redacted(uri, uri)
-    try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
-        raise BadInputError(
-            f'{where} = "{shown}": is no address',
-            hint=f"its port must be a number, and %2F and the like stand for signs inside a password, {_WAY_OUT}",
-        ) from None
-    if problem := _problem(uri, parts):
-        message, hint = problem
-        raise BadInputError(f'{where} = "{shown}": {message}', hint=f"{hint}, {_WAY_OUT}")
-    path = sqlite_path(uri)
-    return uri if path is None or path.is_absolute() else sqlite_uri(path)
 
 
 def _problem(uri: str, parts: SplitResult) -> tuple[str, str] | None:

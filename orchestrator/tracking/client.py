@@ -32,13 +32,18 @@ class Client:
     What MLflow holds is asked once and then remembered; after any failure it is asked again, because nobody knows
     what arrived. Points of curves can't be asked for cheaply: those that surely arrived are remembered until their
     whole batch has, so that a server that fails now and then still gets on.
+
+    Args:
+        tells_again: events are of a study that was sent before, with other times: points that are there stay alone.
     """
 
-    def __init__(self, *, uri: str, experiment: str, study_id: str, directory: Path) -> None:
+    def __init__(self, *, uri: str, experiment: str, study_id: str, directory: Path, tells_again: bool = False) -> None:
         self._uri = uri
         self._experiment = experiment
         self._study_id = study_id
         self._directory = directory
+        self._tells_again = tells_again
+        self._histories: dict[tuple[str, str], set[tuple[int, float]]] = {}
         self._mlflow: MlflowClient | None = None
         self._experiment_id = ""
         self._runs: dict[int | None, KnownRun] = {}
@@ -78,6 +83,7 @@ class Client:
         if not self._is_current:
             self._experiment_id = self._open_experiment()
             self._runs = find_runs(self._client, self._experiment_id, self._study_id)
+            self._histories.clear()
             self._is_current = True
 
     def _open_experiment(self) -> str:
@@ -130,7 +136,7 @@ class Client:
         params = {name: value for name, value in change.params.items() if name not in run.params}
         tags = {name: value for name, value in change.tags.items() if run.tags.get(name) != value}
         figures = [point for point in change.figures.values() if run.figures.get(point.name) != point.value]
-        curves = [point for point in change.curves if (number, point) not in self._arrived]
+        curves = [point for point in change.curves if not self._has(number, run, point)]
         self._client.log_batch(
             run.run_id,
             [_metric(point) for point in (*figures, *curves)],
@@ -143,6 +149,17 @@ class Client:
         run.tags |= tags
         run.figures |= {point.name: point.value for point in figures}
         self._set_status(run, change)
+
+    def _has(self, number: int | None, run: KnownRun, point: Point) -> bool:
+        if (number, point) in self._arrived:
+            return True
+        if not self._tells_again or point.name not in run.figures:
+            return False
+        key = (run.run_id, point.name)
+        if key not in self._histories:
+            history = self._client.get_metric_history(*key)
+            self._histories[key] = {(metric.step, metric.value) for metric in history}
+        return (point.step, point.value) in self._histories[key]
 
     def _create(self, number: int | None, change: RunChange) -> KnownRun:
         tags = {STUDY_TAG: self._study_id, "kind": "study", RUN_NAME_TAG: "study"}

@@ -17,7 +17,13 @@ EPOCH_METRICS = {
     "accuracy": "validation/accuracy",
     "loss": "validation/loss",
     "train_loss": "train/loss",
+    "top5_accuracy": "validation/top5_accuracy",
     "wall_time_s": "time/wall_time_s",
+    "data_s": "time/data_s",
+    "step_s": "time/step_s",
+    "validation_s": "time/validation_s",
+    "checkpoint_s": "time/checkpoint_s",
+    "images_per_s": "speed/images_per_s",
 }
 """Curves by the chart section they belong to; plain names are left to the figures of the finished trial."""
 

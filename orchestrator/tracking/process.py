@@ -37,7 +37,7 @@ class SenderProcess:
     a process can be ended in the middle of a call that hangs.
     """
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self._is_over = False

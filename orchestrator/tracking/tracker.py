@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Condition, Thread
 
 from orchestrator.errors import ArchfrontError
+from orchestrator.failpoints import failpoint
 from orchestrator.store.outbox import Outbox
 from orchestrator.tracking.process import SenderProcess
 
@@ -106,8 +107,11 @@ class Tracker:
         entries = self._source.pending(MAX_BATCH)
         if not entries or self._is_closing:
             return False
+        failpoint("tracking.before_send")
         refusals = self._sender.send(entries)
+        failpoint("tracking.after_send")
         self._source.acknowledge([entry.seq for entry in entries])
+        failpoint("tracking.after_acknowledge")
         for refusal in refusals:
             _log.warning("MLflow does not take a part of the study: %s", refusal)
         if self._num_failures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulation = Simulation(folder / "runs" / "simulated", config_of(folder, STUDY, "budget.trials=8"))
     simulation.run()
     simulation.store.close()
+    lost = folder / "lost" / "simulated"
+    shutil.copytree(folder / "runs" / "simulated", lost)
+    (lost / "study.db").unlink()
+    shutil.rmtree(lost / "trials" / "00002")
     (folder / "two.toml").write_text("[budget]\ntrails = 5\n[recipe]\nepochs = 0\n")
     (folder / "networks.toml").write_text(
         "[space.densenet]\ncompression = 0\nblock_config = []\n[space.resnet]\ndepth = 100000\n"
@@ -66,7 +71,18 @@ def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
             ["search", "digits", "--set", 'constraints.num_parameters="<= 100"'],
             ["no architecture of this space has at most 100"],
         ),
-        (["search", "other.toml", "--storage", "runs"], ["recipe.epochs: 8 -> 9", "study.name"]),
+        (["search", "other.toml", "--storage", "runs"], ["recipe.epochs: 8 -> 9", "--fork NAME"]),
+        (["search", "other.toml", "--storage", "runs", "--fork", "a/b"], ['--fork "a/b"', "letters, digits"]),
+        (["search", "other.toml", "--storage", "runs", "--fork", "simulated"], ["--fork", "the study itself"]),
+        (["search", "other.toml", "--storage", "absent", "--fork", "new"], ["absent/simulated: no study"]),
+        (["search", "other.toml", "--storage", "lost"], ["study.db is gone", "archfront repair lost/simulated"]),
+        (["front", "lost/simulated"], ["study.db is gone", "archfront repair lost/simulated"]),
+        (["repair", "lost/simulated"], ["00002: none of its files can be read", "up to 7", "put a copy"]),
+        (["repair", "runs/absent"], ["runs/absent: no study", "simulated"]),
+        (["repair"], ["Missing argument 'DIR'"]),
+        (["sync", "runs/absent"], ["runs/absent: no study", "simulated"]),
+        (["sync", "runs/simulated", "--uri", "htp://x"], ['--uri = "htp://x": MLflow knows no', 'did you mean "http"']),
+        (["sync", "runs/simulated", "--uri", "http://host:99"], ["was sent to sqlite:", "give --all as well"]),
         (["search", "digits", "--nonsense"], ["No such option"]),
         (["front", "runs/absent"], ["runs/absent: no study", "simulated"]),
         (["best", "runs/simulated", "--max-latency", "2"], ['--max-latency "2"', "give a unit"]),

@@ -31,6 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         "--help",
         "search --help",
+        "train --help",
+        "evaluate --help",
         "validate simulated.toml",
         "validate digits",
         "plan simulated.toml",

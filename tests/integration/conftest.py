@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,13 @@ max_shift = 1
 [budget]
 trials = 6
 """
+
+SYNTHETIC = ("--set", 'data.name="synthetic"', "--set", "data.image_size=8", "--set", "data.num_images=1000")
+"""Data that are decoded once for all workers, where each of them loads the digits by itself."""
+
+
+TOKEN = "a-token-of-these-tests-alone-0123456789abcdef"
+"""In place of the one that a session makes up, so that it can be looked for."""
 
 
 @dataclass
@@ -75,6 +82,13 @@ class Cli:
                 process.terminate()
             process.communicate(timeout=30)
 
+    def files_with_token(self) -> list[Path]:
+        """Files of studies, tracking, exports and Ray's logs that tell how to get into the session."""
+        folders = (self.folder, Path(self.environment["RAY_TMPDIR"]))
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        assert len(files) > 10
+        return [path for path in files if TOKEN.encode() in path.read_bytes()]
+
     def run(self, *arguments: str, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments)
         try:
@@ -98,7 +112,13 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
     # The path of a socket holds 107 bytes: Ray needs a short folder.
     sockets = tempfile.mkdtemp(prefix="af")
     root = str(Path(__file__).parents[2])
-    environment = os.environ | {"RAY_TMPDIR": sockets, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
+    environment = os.environ | {
+        "RAY_TMPDIR": sockets,
+        "RAY_AUTH_TOKEN": TOKEN,
+        "PYTHONPATH": root,
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "160",
+    }
     cli = Cli(tmp_path, environment)
     yield cli
     cli.end()
@@ -106,18 +126,27 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
 
 
 @pytest.fixture
-def processes_left() -> Callable[[], Sequence[str]]:
-    """What has been started since the test began and still lives."""
+def processes_left(cli: Cli) -> Callable[[], Sequence[str]]:
+    """What the command line has started since the test began and still lives."""
     before = {process.pid for process in psutil.process_iter()}
+    return lambda: living(before, "RAY_TMPDIR", cli.environment["RAY_TMPDIR"])
 
-    def left() -> list[str]:
-        found = []
-        for process in psutil.process_iter(["name", "cmdline", "status"]):
-            if process.pid in before or process.info["status"] == psutil.STATUS_ZOMBIE:
-                continue
-            text = " ".join(process.info["cmdline"] or [process.info["name"]])
-            if "ray" in text.lower() or "orchestrator" in text:
-                found.append(text[:120])
-        return found
 
-    return left
+def living(before: Collection[int], name: str, value: str) -> list[str]:
+    """New processes of Ray and of ours in whose environment a variable has this value, or that have overwritten it."""
+    found = []
+    for process in psutil.process_iter(["name", "cmdline", "status"]):
+        if process.pid in before or process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        text = " ".join(process.info["cmdline"] or [process.info["name"]])
+        if ("ray" in text.lower() or "orchestrator" in text) and _has(process, name, value):
+            found.append(text[:120])
+    return found
+
+
+def _has(process: psutil.Process, name: str, value: str) -> bool:
+    try:
+        environment: dict[str, str] = process.environ()
+    except psutil.Error:
+        return process.is_running()
+    return environment.get(name, "") == value or "PATH" not in environment

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from orchestrator.records import TrialState
-from tests.integration.conftest import Cli
+from tests.integration.conftest import SYNTHETIC, Cli
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -39,7 +39,7 @@ trials = 14
 
 def test_two_workers_train_as_one_through_a_killed_worker(cli: Cli) -> None:
     (cli.folder / "tiny.toml").write_text(GROUP)
-    process = cli.start("search", "tiny.toml", "--workers-per-trial", "2")
+    process = cli.start("search", "tiny.toml", *SYNTHETIC, "--workers-per-trial", "2")
     _wait_for(cli, ended=2)
     _train_workers(process.pid)[-1].kill()
     out, error = process.communicate(timeout=500)

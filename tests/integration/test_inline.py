@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from orchestrator.records import TrialState
-from tests.integration.conftest import Cli
+from orchestrator.store.reading import read_log
+from tests.integration.conftest import SYNTHETIC, Cli
 from tests.tracking.reading import USES_MLFLOW, read
 
 pytestmark = [pytest.mark.integration, USES_MLFLOW]
@@ -29,6 +31,7 @@ def test_a_study_from_its_file_to_an_exported_network(cli: Cli, processes_left: 
     _check_files(cli)
     _check_tracking(cli)
     _check_choice(cli)
+    assert cli.files_with_token() == []
     _check_extension(cli)
 
 
@@ -90,7 +93,7 @@ def _check_extension(cli: Cli) -> None:
 
 
 def test_ctrl_c_checkpoints_and_the_same_command_goes_on(cli: Cli, processes_left: Callable[[], Sequence[str]]) -> None:
-    arguments = ("search", "tiny.toml", "--set", "recipe.epochs=60", "--trials", "3")
+    arguments = ("search", "tiny.toml", *SYNTHETIC, "--set", "recipe.epochs=60", "--trials", "3")
     process = cli.start(*arguments)
     _wait_for_reports(cli, 4)
     began = time.monotonic()
@@ -136,6 +139,38 @@ def test_a_killed_process_loses_no_trial(cli: Cli, processes_left: Callable[[], 
     assert [record.state for record in records] == [TrialState.COMPLETED] * 3
     assert max(record.num_attempts for record in records) == 2
     assert all([report.epoch for report in record.reports] == list(range(1, 31)) for record in records)
+
+
+def test_a_reproducible_study_is_the_same_with_and_without_a_killed_driver(cli: Cli) -> None:
+    import psutil
+
+    settings = (
+        "study.reproducible=true",
+        "resources.max_concurrent_trials=2",
+        'objectives.minimize=["num_parameters"]',
+    )
+    arguments = ("search", "tiny.toml", "--trials", "12", *(word for text in settings for word in ("--set", text)))
+    undisturbed = cli.run(*arguments)
+    assert undisturbed.returncode == 0, undisturbed.stdout + undisturbed.stderr
+    expected = _decided(cli)
+    shutil.rmtree(cli.study)
+    process = cli.start(*arguments)
+    _wait_for_reports(cli, 10)
+    psutil.Process(process.pid).children(recursive=True)[0].kill()
+    process.communicate(timeout=30)
+    resumed = cli.run(*arguments)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert max(record.num_attempts for record in cli.snapshot().records) == 2
+    assert _decided(cli) == expected
+
+
+def _decided(cli: Cli) -> list[tuple[object, ...]]:
+    """Of each trial its suggestion and its end, with every accuracy on the way."""
+    log = read_log(cli.study)
+    return [
+        (log.asks[log.ask_of[record.number]].point, record.state, [report.accuracy for report in record.reports])
+        for record in log.records.values()
+    ]
 
 
 def _wait_for_reports(cli: Cli, count: int, *, timeout_s: float = 120) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,14 +10,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
+from orchestrator.records import TrialState
 from orchestrator.store.reading import read_snapshot
+from tests.integration.conftest import living
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -86,6 +90,47 @@ def test_a_submitted_study_lies_outside_the_folder_of_its_job(head: Head) -> Non
     assert str(root) in done.stdout
     assert len(read_snapshot(root).records) == 3
     assert re.search(r"front: \d of 3 trials", done.stdout)
+
+
+def test_a_job_that_is_stopped_leaves_no_process_and_goes_on_when_it_is_submitted_again(
+    head: Head,
+) -> None:
+    before = {process.pid for process in psutil.process_iter()}
+    address = ("--address", f"http://127.0.0.1:{head.dashboard_port}")
+    settings = ("--trials", "2", "--set", "recipe.epochs=60", "--set", 'study.scheduler="none"')
+    command = ("--working-dir", ".", "--", "python", "-m", "orchestrator", "search", "digits", *settings)
+    submitted = head.ray("job", "submit", *address, "--no-wait", "--submission-id", "stopped", *command)
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    root = head.home / ".local" / "share" / "archfront" / "runs" / "digits"
+    _wait_for_reports(root, 4)
+    stopped = head.ray("job", "stop", *address, "stopped")
+    assert "was stopped" in stopped.stdout, stopped.stdout + stopped.stderr
+    deadline = time.monotonic() + 10
+    while _of_the_study(before, head) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _of_the_study(before, head) == []
+    reported = [len(record.reports) for record in read_snapshot(root).records]
+    again = head.ray("job", "submit", *address, *command)
+    assert again.returncode == 0, again.stdout + again.stderr
+    records = read_snapshot(root).records
+    assert [(record.state, len(record.reports)) for record in records] == [(TrialState.COMPLETED, 60)] * 2
+    assert [record.num_attempts for record in records[: len(reported)]] == [2] * len(reported)
+
+
+def _of_the_study(before: Collection[int], head: Head) -> list[str]:
+    """Drivers, senders and workers with work; the cluster and its idle workers stay."""
+    processes = living(before, "HOME", str(head.home))
+    return [one for one in processes if "orchestrator" in one or "ImplicitFunc" in one]
+
+
+def _wait_for_reports(root: Path, count: int, *, timeout_s: float = 240) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Exception):  # the tables may not be there yet
+            if sum(len(record.reports) for record in read_snapshot(root).records) >= count:
+                return
+        time.sleep(0.2)
+    pytest.fail(f"no {count} reports within {timeout_s} s")
 
 
 def test_the_wrong_token_is_refused(head: Head) -> None:

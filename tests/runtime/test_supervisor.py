@@ -103,3 +103,65 @@ def test_a_killed_supervisor_takes_the_driver_with_it(start: Start) -> None:
     while _alive(pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert _alive(pids) == []
+
+
+def test_a_second_ctrl_c_ends_a_driver_that_is_still_busy_with_the_first(start: Start) -> None:
+    driver = "    import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print(0, flush=True); time.sleep(600)\n"
+    process = start(STUBBORN + driver)
+    pids = _pids(process, 3)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(6) == 4  # the first alone would leave it 8.5 s
+    assert _alive(pids[:2]) == []
+
+
+def test_who_detached_a_study_by_nohup_may_log_out(start: Start) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start(HEARING)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    pids = _pids(process, 2)
+    process.send_signal(signal.SIGHUP)
+    os.kill(pids[0], signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    assert _alive(pids) == pids
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 4
+    assert _alive(pids) == []
+
+
+def test_a_terminal_that_closes_ends_the_study(start: Start) -> None:
+    process = start(HEARING)
+    pids = _pids(process, 2)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(20) == 4
+    assert _alive(pids) == []
+
+
+def test_a_driver_whose_supervisor_was_killed_ends_what_it_started(start: Start) -> None:
+    process = start(HEARING)
+    pids = _pids(process, 2)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while _alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _alive(pids) == []
+
+
+# A driver that handles signals as a study's does.
+HEARING = """
+    import os, subprocess, sys, time
+    from pathlib import Path
+    from orchestrator.study.interruption import Interruption
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    with Interruption(Path("/nowhere/stop")).handling_signals():
+        child = subprocess.Popen([sys.executable, "-c", child], start_new_session=True)
+        print(os.getpid(), flush=True)
+        print(child.pid, flush=True)
+        time.sleep(600)
+"""

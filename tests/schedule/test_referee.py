@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import StorageError
 from orchestrator.records import Cause, TrialState
 from orchestrator.store.messages import Message, MessageKind, WorkerResult, from_tune
+from orchestrator.store.stacks import stack_file
 from tests.simulation import Simulation, config_of
 
 
@@ -102,3 +104,53 @@ def test_a_message_survives_the_way_through_tune() -> None:
     )
     assert from_tune(message.to_tune() | {"training_iteration": 3}) == message
     assert from_tune({"done": True}) is None
+
+
+def die(simulation: Simulation, *causes: Cause) -> None:
+    """The attempts of the first trial end one after the other."""
+    for cause in causes:
+        attempt = simulation.proposals.next()
+        assert attempt is not None
+        assert attempt.trial == 0
+        if cause is Cause.TIMEOUT:
+            folder = simulation.store.paths.trial(0).root
+            stack_file(folder, token=attempt.token, rank=0).write_text('  File "/x/own.py", line 31 in forward\n')
+        simulation.referee.lose(0, attempt.token, "the details", cause=cause)
+
+
+def test_three_hangs_fail_a_trial_with_the_place_and_the_file(simulation: Simulation) -> None:
+    die(simulation, Cause.TIMEOUT, Cause.TIMEOUT)
+    assert simulation.store.records[0].state is TrialState.RUNNING
+    die(simulation, Cause.TIMEOUT)
+    record = simulation.store.records[0]
+    assert (record.state, record.cause) == (TrialState.FAILED, Cause.TIMEOUT)
+    assert "forward (own.py:31); see trials/00000/stack-" in record.message
+
+
+def test_deaths_of_all_kinds_count_and_the_last_is_the_cause(simulation: Simulation) -> None:
+    die(simulation, Cause.TIMEOUT, Cause.OUT_OF_MEMORY, Cause.WORKER_DIED)
+    record = simulation.store.records[0]
+    assert (record.state, record.cause) == (TrialState.FAILED, Cause.WORKER_DIED)
+    assert record.message == "its workers died 3 times; the last time: the details"
+
+
+def test_a_trial_that_always_dies_of_memory_is_infeasible(simulation: Simulation) -> None:
+    die(simulation, Cause.OUT_OF_MEMORY, Cause.OUT_OF_MEMORY, Cause.OUT_OF_MEMORY)
+    record = simulation.store.records[0]
+    assert (record.state, record.cause) == (TrialState.INFEASIBLE, Cause.OUT_OF_MEMORY)
+
+
+def test_a_trial_that_died_of_memory_in_the_end_has_failed_of_it(simulation: Simulation) -> None:
+    die(simulation, Cause.WORKER_DIED, Cause.OUT_OF_MEMORY, Cause.OUT_OF_MEMORY)
+    record = simulation.store.records[0]
+    assert (record.state, record.cause) == (TrialState.FAILED, Cause.OUT_OF_MEMORY)
+
+
+def test_workers_that_can_not_write_end_the_session_and_not_the_trial(simulation: Simulation) -> None:
+    attempt = simulation.proposals.next()
+    assert attempt is not None
+    with pytest.raises(StorageError, match="disk full"):
+        simulation.receive(attempt, MessageKind.INTERRUPTED, detail="disk full")
+    assert simulation.store.records[0].state is TrialState.RUNNING
+    assert simulation.store.lost_trials() == [0]
+    assert simulation.store.num_deaths(0) == 0

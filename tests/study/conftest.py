@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,7 @@ class Trials:
             completed(number, 0.5, 1000, 1.0),
             state=TrialState.RUNNING,
             accuracy=None,
-            architecture={"family": "resnet"},
+            architecture={"family": "resnet", "in_channels": 1, "num_classes": 10},
         )
         self.store.start(Ask(number=number, point=Point(family="resnet", values={}), violations={}), record)
         return self.store.records[number]
@@ -49,3 +51,17 @@ class Trials:
 @pytest.fixture
 def trials(tmp_path: Path) -> Trials:
     return Trials(tmp_path)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on which a tmpfs can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("a tmpfs can't be mounted here")
+    subprocess.run(["umount", folder], check=True)
+    yield folder
+    while folder.is_mount():
+        subprocess.run(["umount", "-l", folder], check=True)

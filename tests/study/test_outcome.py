@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.errors import ArchfrontError
 from orchestrator.records import Cause, TrialState
 from orchestrator.selector import front
-from orchestrator.study.outcome import front_watcher, has_failed_too_often
+from orchestrator.study.outcome import check_outcome, front_watcher, has_failed_too_often
 from tests.study.conftest import Trials
 from tests.synthetic import measured
+
+if TYPE_CHECKING:
+    from orchestrator.suggest.proposals import Proposals
 
 
 def announced(trials: Trials) -> list[list[int]]:
@@ -85,3 +90,12 @@ def test_more_failed_trials_than_their_share_end_a_study(
         trials.complete(0.9, 1000)
     trials.start()
     assert has_failed_too_often(trials.store, trials.config) is expected
+
+
+def test_a_study_that_fails_too_often_names_its_commonest_cause_though_each_message_is_another(trials: Trials) -> None:
+    ends = [(Cause.DIVERGED, f"loss nan at step {step}") for step in range(8)] + [(Cause.ERROR, "KeyError")] * 4
+    for cause, message in ends:
+        trials.store.end(dataclasses.replace(trials.start(), state=TrialState.FAILED, cause=cause, message=message))
+    proposals = cast("Proposals", None)
+    with pytest.raises(ArchfrontError, match=r"12 of 12 trials failed; the commonest cause \(8\): diverged: loss nan"):
+        check_outcome(trials.store, trials.config, proposals)

@@ -6,6 +6,7 @@ import http.client
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ class Fault(Enum):
     ERROR = auto()  # an answer 500, and the server never sees the request
     UNAUTHORIZED = auto()  # an answer 401
     RESET = auto()  # the server does what is asked, and the answer is lost
+    SLOW = auto()  # the answer takes half a second
     LATE = auto()  # the server is asked when ``release`` is called, long after the caller has given up
 
 
@@ -110,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._ask(body)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
+            case Fault.SLOW:
+                time.sleep(0.5)
+                self._answer(*self._ask(body))
             case Fault.LATE:
                 proxy.wait_for_release()
                 self._ask(body)

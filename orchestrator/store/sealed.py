@@ -1,0 +1,49 @@
+"""JSON files with a checksum of all that they hold: what was changed by a disk or by hand is not taken for true."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import StorageError
+from orchestrator.storage import read_json, write_bytes
+
+SEAL = "sha256"
+
+
+def sealed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as JSON reads them back, and their checksum."""
+    plain: dict[str, Any] = json.loads(json.dumps(fields, allow_nan=False))
+    return {**plain, SEAL: _checksum(plain)}
+
+
+def is_whole(fields: Any) -> bool:
+    """Whether the checksum is that of the fields; those of before there were seals have none."""
+    return isinstance(fields, dict) and fields.get(SEAL, _checksum(fields)) == _checksum(fields)
+
+
+def to_sealed(fields: Mapping[str, Any]) -> bytes:
+    """The content of such a file; fields keep their order, which people are shown."""
+    return (json.dumps(sealed(fields), indent=1, allow_nan=False) + "\n").encode()
+
+
+def write_sealed(path: Path, fields: Mapping[str, Any]) -> None:
+    """Writes an object in one step."""
+    write_bytes(path, to_sealed(fields))
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """What ``write_sealed`` wrote; None where it is absent or changed."""
+    try:
+        fields = read_json(path)
+    except (StorageError, RecursionError):
+        return None
+    return fields if is_whole(fields) else None
+
+
+def _checksum(fields: Mapping[str, Any]) -> str:
+    text = json.dumps({name: value for name, value in fields.items() if name != SEAL}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
