@@ -66,8 +66,10 @@ def confirm(
         score(store, config, work, [record for record in chosen if record.test_accuracy is None])
         return
     conditions = conditions_of(laboratory.setup)
+    measured: set[int] = set()  # each once in a session, whatever the laboratory says of its conditions
     while chosen:
         unmeasured = [record for record in chosen if not _is_measured(record, conditions)]
+        measured |= {record.number for record in unmeasured}
         networks = [architecture_from_dict(record.architecture) for record in unmeasured]
         if networks:
             laboratory.prepare(networks)  # builds while the test scores are taken
@@ -76,7 +78,11 @@ def confirm(
         for record, latency in zip(unmeasured, laboratory.measure(networks), strict=True):
             store.score(record.number, latency=latency)
         members = front(store.records.values(), config.objectives, config.constraints)
-        chosen = [record for record in members if not _is_measured(record, conditions) or record.test_accuracy is None]
+        chosen = [
+            record
+            for record in members
+            if record.test_accuracy is None or not (record.number in measured or _is_measured(record, conditions))
+        ]
 
 
 def score(store: StudyStore, config: SearchConfig, work: StudyWork, chosen: Sequence[TrialRecord]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from collections.abc import Mapping
@@ -110,8 +111,9 @@ def is_same_but_versions(one: LatencyConditions, other: LatencyConditions) -> bo
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
+@functools.cache
 def num_cores() -> int:
-    """That this process may run on."""
+    """That this process was given; a measurement keeps to fewer of them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

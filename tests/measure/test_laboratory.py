@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.config.runtimes import Runtime
 from orchestrator.errors import ArchfrontError, BadInputError
-from orchestrator.measure.conditions import Setup
+from orchestrator.measure.conditions import Setup, conditions_of
 from orchestrator.measure.laboratory import Laboratory
 from orchestrator.measure.references import reference_architectures
 from search_spaces.architecture import Architecture
@@ -53,7 +53,7 @@ def test_latencies_come_in_the_order_asked_for_and_say_their_conditions(laborato
     laboratory.prepare([cheap])
     first, second = laboratory.measure([dear, cheap])
     assert first.median_ms > second.median_ms
-    assert first.conditions == second.conditions
+    assert first.conditions == second.conditions == conditions_of(SETUP)
     assert first.conditions.input_shape == (1, 8, 8)
     assert (first.conditions.runtime, first.conditions.num_threads) == ("folded", 1)
     assert first.conditions.device.startswith("cpu: ")
