@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -235,6 +237,12 @@ def _load_installed() -> list[ArchitectureError]:
 
 
 def _entry_points() -> metadata.EntryPoints:
+    return _entry_points_on(tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=1)
+def _entry_points_on(_path: tuple[str, ...]) -> metadata.EntryPoints:
+    """Kept, because looking through all that is installed takes some 50 ms."""
     return metadata.entry_points(group=ENTRY_POINT_GROUP)
 
 
