@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ settings.load_profile("archfront")
 
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 USER_SETTINGS = ("ARCHFRONT_STORAGE", "RAY_ADDRESS", "MLFLOW_TRACKING_URI", "RAY_JOB_CONFIG_JSON_ENV_VAR")
+
+
+def pytest_configure() -> None:
+    # What runs under nohup ignores a closed terminal, and so would all that the tests start.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

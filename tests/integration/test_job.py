@@ -47,6 +47,15 @@ class Head:
             timeout=timeout_s,
         )
 
+    def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Once the head has an agent for jobs, which takes some seconds longer than its start."""
+        deadline = time.monotonic() + 60
+        while True:
+            done = self.ray("job", "submit", "--address", f"http://127.0.0.1:{self.dashboard_port}", *arguments)
+            if "No available agent" not in done.stderr or time.monotonic() > deadline:
+                return done
+            time.sleep(1)
+
 
 @pytest.fixture
 def head(tmp_path: Path) -> Iterator[Head]:
@@ -75,16 +84,7 @@ def head(tmp_path: Path) -> Iterator[Head]:
 
 def test_a_submitted_study_lies_outside_the_folder_of_its_job(head: Head) -> None:
     settings = ("--trials", "3", "--set", "recipe.epochs=2")
-    done = head.ray(
-        "job",
-        "submit",
-        "--address",
-        f"http://127.0.0.1:{head.dashboard_port}",
-        "--working-dir",
-        ".",
-        "--",
-        *("python", "-m", "orchestrator", "search", "digits", *settings),
-    )
+    done = head.submit("--working-dir", ".", "--", "python", "-m", "orchestrator", "search", "digits", *settings)
     assert done.returncode == 0, done.stdout + done.stderr
     root = head.home / ".local" / "share" / "archfront" / "runs" / "digits"
     assert str(root) in done.stdout
@@ -92,14 +92,12 @@ def test_a_submitted_study_lies_outside_the_folder_of_its_job(head: Head) -> Non
     assert re.search(r"front: \d of 3 trials", done.stdout)
 
 
-def test_a_job_that_is_stopped_leaves_no_process_and_goes_on_when_it_is_submitted_again(
-    head: Head,
-) -> None:
+def test_a_job_that_is_stopped_leaves_no_process_and_goes_on_when_it_is_submitted_again(head: Head) -> None:
     before = {process.pid for process in psutil.process_iter()}
     address = ("--address", f"http://127.0.0.1:{head.dashboard_port}")
     settings = ("--trials", "2", "--set", "recipe.epochs=60", "--set", 'study.scheduler="none"')
     command = ("--working-dir", ".", "--", "python", "-m", "orchestrator", "search", "digits", *settings)
-    submitted = head.ray("job", "submit", *address, "--no-wait", "--submission-id", "stopped", *command)
+    submitted = head.submit("--no-wait", "--submission-id", "stopped", *command)
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     root = head.home / ".local" / "share" / "archfront" / "runs" / "digits"
     _wait_for_reports(root, 4)
@@ -110,7 +108,7 @@ def test_a_job_that_is_stopped_leaves_no_process_and_goes_on_when_it_is_submitte
         time.sleep(0.1)
     assert _of_the_study(before, head) == []
     reported = [len(record.reports) for record in read_snapshot(root).records]
-    again = head.ray("job", "submit", *address, *command)
+    again = head.submit(*command)
     assert again.returncode == 0, again.stdout + again.stderr
     records = read_snapshot(root).records
     assert [(record.state, len(record.reports)) for record in records] == [(TrialState.COMPLETED, 60)] * 2
