@@ -45,13 +45,18 @@ class Owner:
         )
 
     def may_be_alive(self) -> bool:
-        """False only where it is known to be gone: another boot of this host, or no such process."""
+        """False only where it is known to be gone: another boot of this host, no such process, or one that has ended.
+
+        One that has ended keeps its number until its parent asks for it, which a container's first process may not do.
+        """
         if self.host != socket.gethostname():
             return True
         if self.boot_id != _boot_id():
             return False
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.started_at) < 1.0)
+            process = psutil.Process(self.pid)
+            is_it = abs(process.create_time() - self.started_at) < 1.0
+            return bool(is_it and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 

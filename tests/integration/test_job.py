@@ -61,7 +61,7 @@ class Head:
 def head(tmp_path: Path) -> Iterator[Head]:
     sockets = tempfile.mkdtemp(prefix="af")
     before = {process.pid for process in psutil.process_iter()}
-    ports = _free_ports(2)
+    ports = _free_ports(3)
     environment = os.environ | {
         "HOME": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -73,11 +73,14 @@ def head(tmp_path: Path) -> Iterator[Head]:
     }
     head = Head(environment, ports[1], tmp_path)
     options = ("--node-ip-address=127.0.0.1", f"--port={ports[0]}", "--num-cpus=2", "--dashboard-host=127.0.0.1")
-    started = head.ray("start", "--head", *options, f"--dashboard-port={ports[1]}", f"--temp-dir={sockets}")
+    options += (f"--dashboard-port={ports[1]}", f"--dashboard-agent-listen-port={ports[2]}", f"--temp-dir={sockets}")
+    started = head.ray("start", "--head", *options)
     assert started.returncode == 0, started.stdout + started.stderr
     yield head
-    for process in psutil.process_iter(["cmdline"]):
-        if process.pid not in before and sockets in " ".join(process.info["cmdline"] or []):
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        # Some of Ray's processes give themselves a name, which overwrites their command line.
+        is_ours = (process.info["environ"] or {}).get("HOME") == str(tmp_path)
+        if process.pid not in before and (is_ours or sockets in " ".join(process.info["cmdline"] or [])):
             process.kill()
     shutil.rmtree(sockets, ignore_errors=True)
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.errors import StudyError
 from orchestrator.store.database import Database
-from orchestrator.store.lease import claim, highest_owner_epoch
+from orchestrator.store.lease import Owner, claim, highest_owner_epoch
 from orchestrator.store.opening import _become_owner, create, take
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import LoggedEvent, read_log
@@ -159,3 +164,14 @@ def close_anyhow(contender: Contender, root: Path) -> None:
 
 def events(root: Path, kind: str) -> list[LoggedEvent]:
     return [event for event in read_log(root).events if event.kind == kind]
+
+
+def test_a_driver_that_has_ended_holds_nothing_though_nobody_has_asked_for_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        owner = replace(Owner.current(), pid=process.pid, started_at=psutil.Process(process.pid).create_time())
+        assert owner.may_be_alive()
+        process.kill()
+        deadline = time.monotonic() + 10
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not owner.may_be_alive()
