@@ -57,7 +57,7 @@ clean:
 	$(BIN)/python -m pip install -q uv
 
 .venv/.installed: .venv/bin/uv pyproject.toml $(LOCK)
-	$(BIN)/uv pip install -q --python $(BIN)/python -c $(LOCK) -e ".[onnx]"
+	$(BIN)/uv pip install -q --python $(BIN)/python -c $(LOCK) -e ".[onnx,object-store]"
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
