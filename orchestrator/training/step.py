@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.training.batches import Batches
+from orchestrator.training.compilation import compile_if_worth
 from orchestrator.training.convolution import steady_convolutions
 from orchestrator.training.flat import FlatNetwork
 from orchestrator.training.precision import Precision, autocast, choose_precision
@@ -28,23 +29,26 @@ class Stepper:
 
     Attributes:
         replica: the network as it is called: itself, or with its gradients averaged over the ranks.
+        is_compiled: its steps are.
     """
 
     network: FlatNetwork
     replica: nn.Module
     batches: Batches
     precision: Precision
+    is_compiled: bool = False
 
     @classmethod
     def of(cls, network: FlatNetwork, batches: Batches) -> Stepper:
         precision = choose_precision(batches.ranks.device, batches.dataset.task.image_size)
         if batches.ranks.device.type == "cpu" and precision is Precision.BFLOAT16:
             steady_convolutions(network.module)
+        is_compiled = compile_if_worth(network.module, batches)
         replica = network.module
         if batches.ranks.world_size > 1:
             # Training does not read batch norm's statistics, and evaluation has its own.
             replica = DistributedDataParallel(network.module, broadcast_buffers=False)
-        return cls(network=network, replica=replica, batches=batches, precision=precision)
+        return cls(network=network, replica=replica, batches=batches, precision=precision, is_compiled=is_compiled)
 
     def add_gradients(self, step: int, input_BCHW: Tensor, labels_B: Tensor, *, num_parts: int) -> Tensor:
         """Adds a step's gradients to the network's; returns this rank's share of the step's mean loss.
@@ -65,10 +69,14 @@ class Stepper:
         """Does the first part of a step on black images and forgets it, to see whether it fits into the memory."""
         input_BCHW, labels_B = self.batches.blank()
         try:
-            with self.network.holding(self.network.values_V), self._without_exchange():
+            with self.uncompiled(), self.network.holding(self.network.values_V), self._without_exchange():
                 self._backward(input_BCHW.tensor_split(num_parts)[0], labels_B.tensor_split(num_parts)[0])
         finally:
             self.network.gradients_P.zero_()
+
+    def uncompiled(self) -> AbstractContextManager[object]:
+        """Within it the network runs as it was written: what has other batch sizes would be compiled for each."""
+        return torch.compiler.set_stance("force_eager") if self.is_compiled else nullcontext()
 
     def predicted_bytes(self, num_images: int) -> int:
         """What a part of so many images keeps for the backward pass, and its gradients; 0 for networks of no family."""

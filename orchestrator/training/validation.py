@@ -22,7 +22,7 @@ def validate_average(state: TrainingState, stepper: Stepper, *, num_parts: int) 
     The network itself is as before afterwards.
     """
     network, dataset = state.network, stepper.batches.dataset
-    with network.holding(state.average_V) as model:
+    with stepper.uncompiled(), network.holding(state.average_V) as model:
         _set_statistics(model, stepper, num_parts=num_parts)
         state.average_V[len(network.weights_P) :] = network.buffers_Q
         evaluation = evaluate(model, dataset.validation, dataset, ranks=stepper.batches.ranks)

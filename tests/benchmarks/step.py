@@ -1,4 +1,4 @@
-"""How fast a training step is: ``python -m tests.benchmarks.step [--device cuda] [--precision float32]``.
+"""How fast a training step is: ``python -m tests.benchmarks.step [--device cuda] [--precision P] [--compile]``.
 
 Ours (input from the uint8 images, forward, backward, optimiser, average of the weights) against the plain way:
 torchvision's module in NCHW float32, autograd and ``torch.optim.SGD(nesterov=True)``, with its input ready. Equal
@@ -23,6 +23,7 @@ from orchestrator.config.settings import Recipe
 from orchestrator.data.dataset import Dataset
 from orchestrator.data.split import TensorSplit
 from orchestrator.training.batches import Batches
+from orchestrator.training.compilation import compile_step
 from orchestrator.training.precision import Precision
 from orchestrator.training.ranks import Ranks
 from orchestrator.training.reset import warm_up
@@ -58,6 +59,7 @@ class Pair:
     plain: Step
     precision: Precision
     macs: int
+    compilation_s: float
 
 
 def cases(device: torch.device, *, quick: bool) -> Iterator[Case]:
@@ -67,7 +69,7 @@ def cases(device: torch.device, *, quick: bool) -> Iterator[Case]:
             yield Case(name=name, image_size=image_size, batch_size=batch_size)
 
 
-def pair(case: Case, device: torch.device, precision: Precision | None = None) -> Pair:
+def pair(case: Case, device: torch.device, precision: Precision | None = None, *, is_compiled: bool = False) -> Pair:
     torch.manual_seed(0)
     dataset = random_images(case)
     recipe = Recipe(batch_size=case.batch_size, learning_rate=1e-3, warmup_epochs=0)
@@ -79,12 +81,16 @@ def pair(case: Case, device: torch.device, precision: Precision | None = None) -
     module.load_state_dict(model.state_dict())
     state = TrainingState.fresh(model, recipe, steps_per_epoch=batches.steps_per_epoch, device=device)
     stepper = Stepper.of(state.network, batches)
-    stepper = replace(stepper, precision=precision or stepper.precision)
+    stepper = replace(stepper, precision=precision or stepper.precision, is_compiled=is_compiled)
+    ours = _our_step(stepper, state)
+    if is_compiled:
+        compile_step(model)
     return Pair(
-        ours=_our_step(stepper, state),
+        ours=ours,
         plain=_plain_step(module.to(device), batches, recipe),
         precision=stepper.precision,
         macs=PASSES * case.batch_size * summarize(model.architecture, image_size=case.image_size).macs,
+        compilation_s=seconds(ours, device) if is_compiled else 0.0,
     )
 
 
@@ -173,8 +179,10 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def measure(case: Case, device: torch.device, precision: Precision | None, *, num_rounds: int) -> dict[str, Any]:
-    both = pair(case, device, precision)
+def measure(
+    case: Case, device: torch.device, precision: Precision | None, *, num_rounds: int, is_compiled: bool = False
+) -> dict[str, Any]:
+    both = pair(case, device, precision, is_compiled=is_compiled)
     for _ in range(2):
         both.ours(), both.plain()
     times = [(seconds(both.ours, device), seconds(both.plain, device)) for _ in range(num_rounds)]
@@ -191,20 +199,22 @@ def measure(case: Case, device: torch.device, precision: Precision | None, *, nu
         "95 % low": low,
         "95 % high": high,
         "share of products": both.macs / ours_s / products_per_s(both.precision, device),
-    }
+    } | ({"compilation (s)": both.compilation_s} if is_compiled else {})
 
 
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options.add_argument("--precision", type=Precision, help="of ours, instead of the one that suits the device")
+    options.add_argument("--compile", action="store_true", help="ours, and say what its compilation took")
     chosen = options.parse_args()
     device = torch.device(chosen.device)
     torch.set_num_threads(1)
     warm_up()
     num_rounds = 1 if chosen.quick else 15
     rows = [
-        measure(case, device, chosen.precision, num_rounds=num_rounds) for case in cases(device, quick=chosen.quick)
+        measure(case, device, chosen.precision, num_rounds=num_rounds, is_compiled=chosen.compile)
+        for case in cases(device, quick=chosen.quick)
     ]
     publish(
         f"training steps on {chosen.device}, torchvision's plain NCHW float32 against ours, n = {num_rounds}",
