@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := docker/requirements.lock
 STUDY ?= digits
 
-.PHONY: install search test lint lock bench faults clean
+.PHONY: install search test cluster-test lint lock bench faults clean
 
 install: .venv/.installed
 
@@ -16,6 +16,10 @@ search: .venv/.installed
 test: .venv/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not integration" -n 2 --dist loadfile --durations=10
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m integration --durations=20
+
+# Three nodes on this machine; it takes root, iproute2 and PostgreSQL.
+cluster-test: .venv/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m cluster tests/cluster
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -35,6 +39,9 @@ bench: .venv/.installed-dev
 	$(BIN)/python -m tests.benchmarks.input
 	$(BIN)/python -m tests.benchmarks.precision
 	$(BIN)/python -m tests.benchmarks.latency
+	$(BIN)/python -m tests.benchmarks.scale
+	$(BIN)/python -m tests.benchmarks.tracking_away
+	$(BIN)/python -m tests.benchmarks.durability
 	$(BIN)/python -m tests.benchmarks.search --seeds 50
 
 # An hour or more; kills of real studies go on where they were cut off at the same commit.

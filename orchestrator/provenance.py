@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +21,7 @@ def collect() -> dict[str, str]:
         "platform": platform.platform(),
         "processor": _processor(),
         "num_cpus": str(os.cpu_count()),
+        "gpus": _gpus(),
         "commit": _commit(),
     }
     return {name: value for name, value in (found | versions).items() if value}
@@ -37,6 +40,14 @@ def _processor() -> str:
         return platform.processor()
     names = (line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name"))
     return next(names, platform.machine())
+
+
+def _gpus() -> str:
+    """How many of which kind, as NVIDIA's driver tells; empty where there is none."""
+    models: Counter[str] = Counter()
+    for path in Path("/proc/driver/nvidia/gpus").glob("*/information"):
+        models.update(re.findall(r"^Model:\s*(.+)$", path.read_text(), re.MULTILINE))
+    return ", ".join(f"{count} x {model}" for model, count in sorted(models.items()))
 
 
 def _commit() -> str:

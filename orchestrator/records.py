@@ -6,10 +6,34 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
-from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint, Objective
+from orchestrator.objectives import (
+    ACCURACY,
+    FILE_BYTES,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
+    Constraint,
+    Objective,
+)
 from orchestrator.scores import ClassificationScore
+from orchestrator.trainings import Cause, EpochReport, Phases, Retraining, SeedResult
+
+__all__ = [
+    "Cause",
+    "EpochReport",
+    "Latency",
+    "LatencyConditions",
+    "Phases",
+    "Retraining",
+    "SeedResult",
+    "StudySnapshot",
+    "TrialRecord",
+    "TrialState",
+]
 
 
 class TrialState(StrEnum):
@@ -32,81 +56,6 @@ class TrialState(StrEnum):
     @property
     def is_end(self) -> bool:
         return self not in (TrialState.PENDING, TrialState.RUNNING)
-
-
-class Cause(StrEnum):
-    """Why a trial is in its state, where the state alone does not say it."""
-
-    DIVERGED = "diverged"
-    OUT_OF_MEMORY = "out_of_memory"
-    TIMEOUT = "timeout"
-    WORKER_DIED = "worker_died"
-    ERROR = "error"
-    REUSED = "reused"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Phases:
-    """Seconds that the first worker spent, on so many training images of all workers; nothing is decided by them.
-
-    Attributes:
-        data_s: until the images of each step were there.
-        step_s: forward, backward, exchange of gradients, update.
-        validation_s: with batch norm's statistics.
-        checkpoint_s: until they were on the disk.
-    """
-
-    num_images: int = 0
-    data_s: float = 0.0
-    step_s: float = 0.0
-    validation_s: float = 0.0
-    checkpoint_s: float = 0.0
-
-    def __add__(self, other: Phases) -> Phases:
-        return Phases(**{name: getattr(self, name) + getattr(other, name) for name in Phases.__slots__})
-
-    @property
-    def total_s(self) -> float:
-        return self.data_s + self.step_s + self.validation_s + self.checkpoint_s
-
-    @property
-    def images_per_s(self) -> float | None:
-        """Training images in a second of data and step; None where these took no time."""
-        training_s = self.data_s + self.step_s
-        return self.num_images / training_s if training_s > 0 else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EpochReport:
-    """What one epoch gave.
-
-    Attributes:
-        epoch: counted from 1.
-        accuracy: top-1 on the validation split, in [0, 1], of the averaged weights.
-        loss: cross entropy on the validation split.
-        train_loss: mean over the epoch's steps.
-        wall_time_s: seconds since the trial's first step, over all attempts.
-        top5_accuracy: None below 6 classes.
-        phases: of the attempt that finished the epoch.
-    """
-
-    epoch: int
-    accuracy: float
-    loss: float
-    train_loss: float
-    wall_time_s: float
-    top5_accuracy: float | None = None
-    phases: Phases | None = None
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """What ``dataclasses.asdict`` gave, also before an optional field was there."""
-        phases = fields.get("phases")
-        return cls(**{**fields, "phases": Phases(**phases) if phases else None})
-
-    @property
-    def is_finite(self) -> bool:
-        return all(math.isfinite(value) for value in (self.accuracy, self.loss, self.train_loss))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +97,16 @@ class Latency:
         if not 0.0 < self.low_ms <= self.median_ms <= self.high_ms < math.inf:
             raise ValueError(f"latency {self.low_ms} <= {self.median_ms} <= {self.high_ms} ms is no interval")
 
+    @property
+    def images_per_s(self) -> float:
+        """Of batches of the size that was measured, one after the other."""
+        return 1e3 * self.conditions.batch_size / self.median_ms
+
+    @property
+    def images_per_s_interval(self) -> tuple[float, float]:
+        """Its 95 % interval: the slower end first."""
+        return 1e3 * self.conditions.batch_size / self.high_ms, 1e3 * self.conditions.batch_size / self.low_ms
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialRecord:
@@ -158,12 +117,17 @@ class TrialRecord:
         architecture: its JSON form.
         num_parameters, macs: exact, known before training.
         predicted_latency_ms: by the study's frozen predictor.
+        file_bytes, peak_memory_bytes: of its weights' file, and of inference; None where this was not yet counted.
+        predicted_throughput_per_s: by a predictor of its own; None where the study does not ask for throughput.
         accuracy: validation accuracy at the end; None until COMPLETED.
         reports: one per epoch, in order.
         latency: measured in the exclusive slot; finalists only.
+        throughput: the same of the batch that throughput is asked for.
         test_accuracy: scored once, in confirm; selects nothing.
         test_score: all that this scoring gave; None where it was done before there was more than the accuracy.
         predicted_accuracy: of a PRUNED trial: what the scheduler predicted it to end with, where it could.
+        seeds: further trainings on request; they select nothing, but say how far its accuracy is luck.
+        retrained: on request; where it has no cause, its weights are those that are exported.
     """
 
     number: int
@@ -182,9 +146,15 @@ class TrialRecord:
     loss: float | None = None
     reports: tuple[EpochReport, ...] = field(default=())
     latency: Latency | None = None
+    file_bytes: int | None = None
+    peak_memory_bytes: int | None = None
+    predicted_throughput_per_s: float | None = None
+    throughput: Latency | None = None
     test_accuracy: float | None = None
     test_score: ClassificationScore | None = None
     predicted_accuracy: float | None = None
+    seeds: tuple[SeedResult, ...] = field(default=())
+    retrained: Retraining | None = None
 
     def __post_init__(self) -> None:
         if problem := self._problem():
@@ -197,7 +167,10 @@ class TrialRecord:
         checks = {
             "has no accuracy": completed and self.accuracy is None,
             "can't have a final accuracy": not completed and self.accuracy is not None,
-            "can't be measured or tested": not completed and (self.latency or self.test_accuracy) is not None,
+            "can't be measured or tested": not completed
+            and (self.latency or self.throughput or self.test_accuracy) is not None,
+            "can't have been trained again": not completed and bool(self.seeds or self.retrained),
+            "its seeds are out of order": (seeds := [one.seed for one in self.seeds]) != sorted(set(seeds)),
             "has a test score of another accuracy": self.test_score is not None
             and self.test_score.accuracy != self.test_accuracy,
             "has no cause": self.state is TrialState.FAILED and self.cause is None,
@@ -222,14 +195,54 @@ class TrialRecord:
         Raises:
             ValueError: the trial has no such figure (yet).
         """
-        if name == ACCURACY:
-            if self.accuracy is None:
-                raise ValueError(f"trial {self.number} is {self.state} and has no accuracy")
-            return self.accuracy
-        figures = {NUM_PARAMETERS: float(self.num_parameters), MACS: float(self.macs), LATENCY_MS: self.latency_ms}
+        if name == LATENCY_MS:
+            return self.latency_ms
+        if name == THROUGHPUT_PER_S and self.throughput is not None:
+            return self.throughput.images_per_s
+        return self.predicted(name)
+
+    def predicted(self, name: str) -> float:
+        """The same as the search sees it: what can be timed as it was predicted, even where it was measured since.
+
+        Measured and predicted figures differ in kind; a study that is extended after its confirmation must not mix
+        them.
+
+        Raises:
+            ValueError: the trial has no such figure (yet).
+        """
+        figures = {
+            ACCURACY: self.accuracy,
+            NUM_PARAMETERS: self.num_parameters,
+            MACS: self.macs,
+            LATENCY_MS: self.predicted_latency_ms,
+            FILE_BYTES: self.file_bytes,
+            PEAK_MEMORY_BYTES: self.peak_memory_bytes,
+            THROUGHPUT_PER_S: self.predicted_throughput_per_s,
+        }
         if name not in figures:
             raise ValueError(f"no trial has a figure {name!r}")
-        return figures[name]
+        if (value := figures[name]) is None:
+            raise ValueError(f"trial {self.number} is {self.state} and has no {name}")
+        return float(value)
+
+    def interval(self, name: str) -> tuple[float, float]:
+        """Between which ends ``value`` lies: those of the 95 % interval of what was measured; else the value twice."""
+        if name == LATENCY_MS and self.latency is not None:
+            return self.latency.low_ms, self.latency.high_ms
+        if name == THROUGHPUT_PER_S and self.throughput is not None:
+            return self.throughput.images_per_s_interval
+        return self.value(name), self.value(name)
+
+    def timed(self, name: str) -> Latency | None:
+        """How long a batch was measured to take, of the size that the figure of this name is asked for."""
+        return {LATENCY_MS: self.latency, THROUGHPUT_PER_S: self.throughput}[name]
+
+    @property
+    def measured_under(self) -> tuple[LatencyConditions, ...] | None:
+        """The conditions of all that the study has timed; None until all of it is measured."""
+        timed = [self.latency] if self.predicted_throughput_per_s is None else [self.latency, self.throughput]
+        found = tuple(one.conditions for one in timed if one is not None)
+        return found if len(found) == len(timed) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,6 +255,7 @@ class StudySnapshot:
         records: by trial number.
         num_refused: asks that were infeasible or known, by reason.
         provenance: versions and hardware.
+        num_validation: images that validation accuracies are shares of; None where this was not yet recorded.
     """
 
     name: str
@@ -254,3 +268,4 @@ class StudySnapshot:
     created_at: str
     wall_time_s: float
     provenance: Mapping[str, Any]
+    num_validation: int | None = None

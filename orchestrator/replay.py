@@ -15,15 +15,14 @@ from typing import Any
 from orchestrator.config.identity import from_frozen
 from orchestrator.config.settings import Budget, SearchConfig
 from orchestrator.errors import StudyError
-from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.measure.forecast import Forecast
 from orchestrator.records import Cause, EpochReport, TrialRecord
 from orchestrator.schedule.rungs import rung_judge
 from orchestrator.store.reading import REPAIRED, LoggedEvent, StudyLog, read_log
 from orchestrator.store.rows import Ask, Attempt
-from orchestrator.suggest.costing import PredictLatencies, PredictLatency
+from orchestrator.suggest.costing import Prediction, predictions_of
 from orchestrator.suggest.stored import StoredResults
 from orchestrator.suggest.wiring import proposals_of
-from search_spaces.architecture import Architecture
 
 _UNLIMITED = Budget(trials=1_000_000)
 _SAME = 1e-9
@@ -52,29 +51,17 @@ def replay(root: Path) -> Replay:
     if any(event.kind == REPAIRED for event in log.events):
         raise StudyError(f"{root}: its database was repaired, and the log of what was decided before is lost")
     config = from_frozen(log.frozen, name=log.name, budget=_UNLIMITED)
-    if "predictor" not in log.constants:
+    forecast = Forecast.from_dict(log.constants)
+    if forecast is None:
         return Replay()
-    predictor = LatencyPredictor.from_dict(log.constants["predictor"])
-
-    def predict_latency_ms(architecture: Architecture) -> float:
-        return predictor.predict_ms(architecture, config.task.image_size)
-
-    return replay_log(
-        log, config, predict_latency_ms, latencies=lambda _points, columns: predictor.predict_columns_ms(columns)
-    )
+    return replay_log(log, config, predictions_of(forecast, config.task))
 
 
-def replay_log(
-    log: StudyLog,
-    config: SearchConfig,
-    predict_latency_ms: PredictLatency,
-    *,
-    latencies: PredictLatencies | None = None,
-) -> Replay:
-    """Replays a log, with latencies as they were predicted then."""
+def replay_log(log: StudyLog, config: SearchConfig, predictions: Mapping[str, Prediction]) -> Replay:
+    """Replays a log, with what is timed as it was predicted then."""
     ledger = _Ledger(log)
     stored = StoredResults.from_json(log.constants.get("stored", {}))
-    proposals = proposals_of(ledger, config, predict_latency_ms=predict_latency_ms, latencies=latencies, stored=stored)
+    proposals = proposals_of(ledger, config, predictions=predictions, stored=stored)
     judge = rung_judge(ledger, config)
     for event in log.events:
         match event.kind:

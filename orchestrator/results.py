@@ -14,6 +14,7 @@ from pyarrow import csv, parquet
 
 from orchestrator.records import Phases, StudySnapshot, TrialRecord
 from orchestrator.selector import front
+from orchestrator.selector.certainty import further_figures
 from orchestrator.storage import write_bytes
 
 SCHEMA_VERSION = 1
@@ -36,6 +37,12 @@ _FIGURES = {
     "latency_low_ms": pa.float64(),
     "latency_high_ms": pa.float64(),
     "is_latency_contended": pa.bool_(),
+    "file_bytes": pa.int64(),
+    "peak_memory_bytes": pa.int64(),
+    "predicted_throughput_per_s": pa.float64(),
+    "throughput_per_s": pa.float64(),
+    "throughput_low_per_s": pa.float64(),
+    "throughput_high_per_s": pa.float64(),
     "accuracy": pa.float64(),
     "loss": pa.float64(),
     "test_accuracy": pa.float64(),
@@ -43,6 +50,12 @@ _FIGURES = {
     "test_loss": pa.float64(),
     "test_precision_macro": pa.float64(),
     "test_recall_macro": pa.float64(),
+    "num_seeds": pa.int64(),
+    "seeds_accuracy": pa.float64(),
+    "seeds_accuracy_low": pa.float64(),
+    "seeds_accuracy_high": pa.float64(),
+    "seeds_test_accuracy": pa.float64(),
+    "retrained_test_accuracy": pa.float64(),
     "num_epochs": pa.int64(),
     "wall_time_s": pa.float64(),
     "images_per_s": pa.float64(),
@@ -89,8 +102,9 @@ def trial_table(snapshot: StudySnapshot) -> pa.Table:
     """One row per trial, by number; fields of an architecture are columns such as ``densenet.growth_rate``.
 
     ``latency_ms`` is measured, between ``latency_low_ms`` and ``latency_high_ms`` (95 %); trials without a
-    measurement have the prediction alone. Shares such as ``data_share`` are of the seconds that the epochs spent in
-    data, step, validation and checkpoint; ``images_per_s`` is over those of data and step.
+    measurement have the prediction alone. ``throughput_per_s`` is alike, in images a second. ``seeds_accuracy`` is the
+    mean over further seeds, without the search's own. Shares such as ``data_share`` are of the seconds that the epochs
+    spent in data, step, validation and checkpoint; ``images_per_s`` is over those of data and step.
     """
     records = sorted(snapshot.records, key=lambda record: record.number)
     members = {record.number for record in front(records, snapshot.objectives, snapshot.constraints)}
@@ -111,11 +125,24 @@ def _row(record: TrialRecord, *, is_on_front: bool) -> dict[str, Any]:
         "latency_low_ms": latency.low_ms if latency is not None else None,
         "latency_high_ms": latency.high_ms if latency is not None else None,
         "is_latency_contended": latency.is_contended if latency is not None else None,
+        **_throughput_figures(record),
         **_test_figures(record),
+        "num_seeds": len(record.seeds),
+        **further_figures(record),
         **_time_figures(record),
         "num_epochs": len(record.reports),
         "pareto": is_on_front,
         "reports": [asdict(report) for report in record.reports],
+    }
+
+
+def _throughput_figures(record: TrialRecord) -> dict[str, float | None]:
+    found = record.throughput
+    low, high = found.images_per_s_interval if found else (None, None)
+    return {
+        "throughput_per_s": found.images_per_s if found else None,
+        "throughput_low_per_s": low,
+        "throughput_high_per_s": high,
     }
 
 
@@ -171,8 +198,8 @@ def _inferred(values: Sequence[Any]) -> pa.Array:
 
 def _metadata(snapshot: StudySnapshot) -> dict[str, str]:
     """What the figures mean: above all the conditions that latency was measured under."""
-    measured = [asdict(record.latency.conditions) for record in snapshot.records if record.latency is not None]
-    distinct = {json.dumps(conditions, sort_keys=True) for conditions in measured}
+    timed = [one for record in snapshot.records for one in (record.latency, record.throughput) if one is not None]
+    distinct = {json.dumps(asdict(one.conditions), sort_keys=True) for one in timed}
     return {
         "schema_version": str(SCHEMA_VERSION),
         "study": snapshot.name,

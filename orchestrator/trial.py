@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.records import EpochReport
 from orchestrator.store.messages import Message, MessageKind
-from orchestrator.store.paths import StudyPaths
 from orchestrator.training.context import StopTrial
 from orchestrator.training.work import StudyWork, TrialWork
 
@@ -26,10 +25,10 @@ def inline_trainable(study: StudyWork) -> Trainable:
         from orchestrator.training.sharing import study_dataset
 
         work = trial_work(config)
-        message = run_attempt(study, work, InlineContext(study, work), dataset=study_dataset(study))
+        message = run_attempt(study, work, InlineContext(study, work, tell=_report), dataset=study_dataset(study))
         if message is None:
             raise SystemExit  # as Tune stopped it: the report is already answered
-        _report(keep_result(study, message))
+        _report(keep_result(study, work, message))
 
     return run
 
@@ -57,18 +56,19 @@ def proxy_trainable(broker: Any) -> Trainable:
 
 
 class InlineContext:
-    """The training function's view of a Tune actor."""
+    """The training function's view of a process that trains alone: a Tune actor, or a task after the search."""
 
     rank = 0
     world_size = 1
 
-    def __init__(self, study: StudyWork, work: TrialWork) -> None:
+    def __init__(self, study: StudyWork, work: TrialWork, *, tell: Callable[[Message], None]) -> None:
         from orchestrator.training.attempt import StopSignal
 
         self.seed = study.trial_seed(work)
-        self.directory: Path = StudyPaths(study.root).trial(work.trial).root
+        self.directory: Path = study.directory(work)
         self._stop = StopSignal(study)
         self._work = work
+        self._tell = tell
 
     @property
     def device(self) -> torch.device:
@@ -79,7 +79,7 @@ class InlineContext:
     def report(self, report: EpochReport) -> None:
         """Raises StopTrial where Tune would end the thread by SystemExit, so that both engines stop alike."""
         try:
-            _report(Message(trial=self._work.trial, token=self._work.token, kind=MessageKind.REPORT, report=report))
+            self._tell(Message(trial=self._work.trial, token=self._work.token, kind=MessageKind.REPORT, report=report))
         except SystemExit as stop:
             raise StopTrial(by_driver=True) from stop
 

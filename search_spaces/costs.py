@@ -35,6 +35,8 @@ class Layer:
         num_parameters: trainable ones.
         macs: multiply-accumulates of one image; 0 for all but convolutions and linear layers.
         saved_bytes: what training keeps of it until the backward pass, of one image in float32.
+        live_bytes: all activations that there are while it runs in inference, of one image in float32: the image, what
+            it reads and gives, and what later layers or the loops of torch's modules hold meanwhile.
         repeats: how often it is there; always 1 but where networks that end before it are counted with it.
     """
 
@@ -47,6 +49,7 @@ class Layer:
     num_parameters: int = 0
     macs: int = 0
     saved_bytes: int = 0
+    live_bytes: int = 0
     repeats: int = 1
 
 
@@ -55,6 +58,7 @@ class LayerPlan:
 
     ``channels`` and ``side`` are those of the tensor that the next layer reads; a family sets them
     where its network branches. ``stage`` and ``repeats`` are given to every layer added after they are set.
+    ``held`` is how many bytes wait for later layers while the next one runs in inference, beside what that one reads.
 
     ``saved=False`` says that no later layer needs this output for its gradient.
 
@@ -69,6 +73,8 @@ class LayerPlan:
         self.repeats: Size = 1
         self.channels: Size = in_channels
         self.side: Size = image_size
+        self.held: Size = 0
+        self._image_bytes = self.tensor_bytes
         self._image_size = image_size
         self._hint = hint
 
@@ -86,7 +92,7 @@ class LayerPlan:
         """A convolution with square kernels and padding ``kernel_size // 2``."""
         in_channels = self.channels
         weights = out_channels * (in_channels // groups) * kernel_size * kernel_size
-        self._move(out_channels, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
+        read_bytes = self._move(out_channels, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
         self._add(
             name,
             "depthwise_conv" if groups > 1 and groups == in_channels else "conv",
@@ -95,11 +101,18 @@ class LayerPlan:
             num_parameters=weights + (out_channels if bias else 0),
             macs=weights * self.side * self.side,
             saved_bytes=self.tensor_bytes * saved,  # a product, as DenseNets of many depths save in different places
+            beside_bytes=read_bytes,
         )
 
     def batch_norm(self, name: str, *, saved: bool = True) -> None:
         """Batch normalisation with a scale and a shift for each channel."""
-        self._add(name, "batch_norm", num_parameters=2 * self.channels, saved_bytes=self.tensor_bytes if saved else 0)
+        self._add(
+            name,
+            "batch_norm",
+            num_parameters=2 * self.channels,
+            saved_bytes=self.tensor_bytes if saved else 0,
+            beside_bytes=self.tensor_bytes,
+        )
 
     def activation(self, name: str, *, saved: bool = False) -> None:
         """An activation; one that works in place, as ReLU does, needs no memory of its own."""
@@ -107,28 +120,32 @@ class LayerPlan:
 
     def max_pool(self, name: str, *, kernel_size: int, stride: int, padding: int, saved: bool = True) -> None:
         """Max pooling."""
-        self._move(self.channels, kernel_size=kernel_size, stride=stride, padding=padding)
+        read_bytes = self._move(self.channels, kernel_size=kernel_size, stride=stride, padding=padding)
         indices = self.tensor_bytes // FLOAT_BYTES * INDEX_BYTES
         saved_bytes = indices + (self.tensor_bytes if saved else 0)
-        self._add(name, "pool", kernel_size=kernel_size, saved_bytes=saved_bytes)
+        beside_bytes = read_bytes + indices  # torch makes them in inference, too
+        self._add(name, "pool", kernel_size=kernel_size, saved_bytes=saved_bytes, beside_bytes=beside_bytes)
 
     def average_pool(self, name: str, *, kernel_size: int, stride: int, saved: bool = True) -> None:
         """Average pooling without padding."""
-        self._move(self.channels, kernel_size=kernel_size, stride=stride, padding=0)
-        self._add(name, "pool", kernel_size=kernel_size, saved_bytes=self.tensor_bytes if saved else 0)
+        read_bytes = self._move(self.channels, kernel_size=kernel_size, stride=stride, padding=0)
+        saved_bytes = self.tensor_bytes if saved else 0
+        self._add(name, "pool", kernel_size=kernel_size, saved_bytes=saved_bytes, beside_bytes=read_bytes)
 
     def subsample(self, name: str, channels: Size, *, stride: Size) -> None:
         """Every ``stride``-th pixel of each row and column, with empty channels added."""
-        self._move(channels, kernel_size=1, stride=stride, padding=0)
-        self._add(name, "pool")
+        read_bytes = self._move(channels, kernel_size=1, stride=stride, padding=0)
+        self._add(name, "pool", beside_bytes=read_bytes)
 
     def global_pool(self, name: str) -> None:
         """The mean over all pixels."""
+        read_bytes = self._read_bytes
         kernel_size, self.side = self.side, 1
-        self._add(name, "pool", kernel_size=kernel_size, saved_bytes=self.tensor_bytes)
+        self._add(name, "pool", kernel_size=kernel_size, saved_bytes=self.tensor_bytes, beside_bytes=read_bytes)
 
     def linear(self, name: str, out_features: int) -> None:
         """A linear layer with a bias."""
+        read_bytes = self._read_bytes
         in_features, self.channels = self.channels, out_features
         self._add(
             name,
@@ -137,11 +154,13 @@ class LayerPlan:
             num_parameters=(in_features + 1) * out_features,
             macs=in_features * out_features,
             saved_bytes=self.tensor_bytes,
+            beside_bytes=read_bytes,
         )
 
     def concat(self, name: str, channels: Size, *, saved: bool = True) -> None:
-        """Tensors put one behind the other, ``channels`` in all."""
+        """Tensors put one behind the other, ``channels`` in all; in inference they are held from here on."""
         self.channels = channels
+        self.held = self.tensor_bytes
         self._add(name, "concat", saved_bytes=self.tensor_bytes if saved else 0)
 
     def add(self, name: str) -> None:
@@ -150,7 +169,7 @@ class LayerPlan:
 
     def scale(self, name: str) -> None:
         """Each channel times the weight that squeeze-and-excitation gives it."""
-        self._add(name, "scale", saved_bytes=self.tensor_bytes)
+        self._add(name, "scale", saved_bytes=self.tensor_bytes, beside_bytes=self.tensor_bytes)
 
     def conv_norm(
         self,
@@ -164,29 +183,43 @@ class LayerPlan:
         saved: bool = True,
     ) -> None:
         """Convolution, batch norm and, where one is named, activation, as members 0, 1 and 2 of a module."""
+        held, read_bytes = self.held, self._read_bytes
         self.conv(f"{name}.0", out_channels, kernel_size=kernel_size, stride=stride, groups=groups)
+        self.held = held + read_bytes
         self.batch_norm(f"{name}.1", saved=saved)
         if activation:
             # ReLU keeps what it gives, as the next layer does; the others keep a copy of what they read as well.
             self.activation(f"{name}.2", saved=activation != "relu")
+        self.held = held
 
     def squeeze_excite(self, name: str, squeeze_channels: Size) -> None:
         """Channel weights from the mean of each channel (Hu et al. 2018), and the product with them."""
-        channels, side = self.channels, self.side
+        channels, side, held, read_bytes = self.channels, self.side, self.held, self.tensor_bytes
         self.global_pool(f"{name}.avgpool")
+        self.held = held + read_bytes
         self.conv(f"{name}.fc1", squeeze_channels, bias=True, saved=False)
         self.activation(f"{name}.activation", saved=True)
         self.conv(f"{name}.fc2", channels, bias=True)
         self.activation(f"{name}.scale_activation", saved=True)
+        weights_bytes = 2 * self.tensor_bytes  # before and after their activation
         self.side = side
+        self.held = held + weights_bytes
         self.scale(name)
+        self.held = held
 
     @property
     def tensor_bytes(self) -> Size:
         """Size of the tensor that the next layer reads, of one image."""
         return self.channels * self.side * self.side * FLOAT_BYTES
 
-    def _move(self, channels: Size, *, kernel_size: Size, stride: Size, padding: Size) -> None:
+    @property
+    def _read_bytes(self) -> Size:
+        """The same in inference beside the image, which is always there."""
+        return self.tensor_bytes if self.layers else 0
+
+    def _move(self, channels: Size, *, kernel_size: Size, stride: Size, padding: Size) -> Size:
+        """Goes on to the shape of a window's output; returns the bytes that it reads."""
+        read_bytes = self._read_bytes
         side = (self.side + 2 * padding - kernel_size) // stride + 1
         if side < 1:
             raise GeometryError(
@@ -195,6 +228,7 @@ class LayerPlan:
                 hint=self._hint,
             )
         self.channels, self.side = channels, side
+        return read_bytes
 
     def _add(
         self,
@@ -206,7 +240,9 @@ class LayerPlan:
         num_parameters: Size = 0,
         macs: Size = 0,
         saved_bytes: Size = 0,
+        beside_bytes: Size = 0,
     ) -> None:
+        """Adds a layer; ``beside_bytes`` are there in inference beside its output and what is held."""
         self.layers.append(
             Layer(
                 name=name,
@@ -218,6 +254,7 @@ class LayerPlan:
                 num_parameters=num_parameters,
                 macs=macs,
                 saved_bytes=saved_bytes,
+                live_bytes=self._image_bytes + self.held + beside_bytes + self.tensor_bytes,
                 repeats=self.repeats,
             )
         )

@@ -51,6 +51,11 @@ def at_least(low: float, number: Size) -> Size:
     return max(low, number) if isinstance(number, int | float) else number.at_least(low)
 
 
+def larger(one: Size, other: Size) -> Size:
+    """``max(one, other)``, of each network."""
+    return one + (other - one) * (other > one)
+
+
 def repeated(count: Size) -> Iterable[tuple[int, Size]]:
     """``range(count)``, and with each index how often it comes: once, but never in networks that end before it.
 

@@ -53,3 +53,14 @@ def measured_bytes(model: nn.Module, batch_size: int, side: int, *, device: str 
     with live:
         functional.cross_entropy(model(image_BCHW), label_B).backward()
     return live.peak
+
+
+def inference_bytes(model: nn.Module, image_BCHW: torch.Tensor) -> int:
+    """Peak of a forward pass in evaluation mode, with parameters, buffers and the batch itself."""
+    kept = [image_BCHW, *model.parameters(), *model.buffers()]
+    live = LiveTensors()
+    for tensor in kept:
+        live.leave_out(tensor)
+    with torch.no_grad(), live:
+        model.eval()(image_BCHW)
+    return live.peak + sum(tensor.nbytes for tensor in kept)

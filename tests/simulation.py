@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from orchestrator.config.identity import config_hash, frozen_settings
 from orchestrator.config.loading import load
 from orchestrator.config.settings import SearchConfig
 from orchestrator.data.catalog import inspect
+from orchestrator.objectives import LATENCY_MS
 from orchestrator.records import EpochReport, TrialState
 from orchestrator.schedule.referee import Referee
 from orchestrator.schedule.rungs import rung_judge
@@ -21,6 +22,7 @@ from orchestrator.store.messages import Message, MessageKind, WorkerResult
 from orchestrator.store.opening import create, take
 from orchestrator.store.rows import Attempt
 from orchestrator.store.store import StudyStore
+from orchestrator.suggest.costing import Prediction
 from orchestrator.suggest.wiring import proposals_of
 from search_spaces.architecture import Architecture
 from search_spaces.cost_columns import CostColumns
@@ -64,6 +66,9 @@ def predict_latencies(points: Sequence[Point], columns: CostColumns) -> NDArray[
     return np.asarray(0.05 + columns.macs_N * 1e-7 + 0.01 * columns.num_layers_N)
 
 
+PREDICTIONS = {LATENCY_MS: Prediction(of_one=predict_latency_ms, of_many=predict_latencies)}
+
+
 def accuracy_at(store: StudyStore, trial: int, epoch: int, *, epochs: int = 8) -> float:
     """Larger networks are better, each with a residual of its own, approached exponentially."""
     record = store.records[trial]
@@ -75,12 +80,17 @@ def accuracy_at(store: StudyStore, trial: int, epoch: int, *, epochs: int = 8) -
 class Simulation:
     """One driver process in small: trials advance by an epoch whenever they are told to."""
 
-    def __init__(self, root: Path, config: SearchConfig, *, store: StudyStore | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        config: SearchConfig,
+        *,
+        store: StudyStore | None = None,
+        predictions: Mapping[str, Prediction] = PREDICTIONS,
+    ) -> None:
         self.config = config
         self.store = store or open_store(root, config)
-        self.proposals = proposals_of(
-            self.store, config, predict_latency_ms=predict_latency_ms, latencies=predict_latencies
-        )
+        self.proposals = proposals_of(self.store, config, predictions=predictions)
         self.referee = Referee(self.store, decide=rung_judge(self.store, config), max_attempts=3, on_end=lambda: None)
 
     def run(self, *, num_slots: int = 2, until: Callable[[], bool] = lambda: False) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from orchestrator.config.settings import DataSettings, SearchConfig
-from orchestrator.confirm import score_models
+from orchestrator.confirm.scoring import score_models
 from orchestrator.data.dataset import Dataset
 from orchestrator.records import TrialState
 from orchestrator.store.opening import take

@@ -4,50 +4,51 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from orchestrator.confirm import confirm
 from orchestrator.measure.conditions import Setup, conditions_of
-from orchestrator.measure.predictor import LatencyPredictor
-from orchestrator.records import Latency
+from orchestrator.measure.forecast import Forecast, Timings
+from orchestrator.objectives import LATENCY_MS
+from orchestrator.records import LatencyConditions
 from search_spaces.architecture import Architecture
 from tests.measure.figures import latency
 from tests.study.conftest import Trials
-from tests.study.test_elsewhere import PREDICTOR, network, study  # noqa: F401 - a fixture
+from tests.study.test_elsewhere import FORECAST, network, study  # noqa: F401 - a fixture
 from tests.synthetic import scored
 
 if TYPE_CHECKING:
-    from orchestrator.measure.laboratory import Laboratory
-    from orchestrator.training.work import StudyWork
+    from orchestrator.confirm import Session
+    from orchestrator.measure.slot import Slot
 
 SETUP = Setup(input_shape=(1, 8, 8))
 
 
 class Stopwatch:
-    """A laboratory of networks whose latency is 1 ms."""
+    """A slot that times networks whose latency is 1 ms."""
 
     def __init__(self) -> None:
-        self.setup = SETUP
+        self.conditions: tuple[LatencyConditions, ...] = (conditions_of(SETUP),)
         self.asked: list[Sequence[Architecture]] = []
 
     def prepare(self, networks: Sequence[Architecture]) -> None:
         assert networks
 
-    def measure(self, networks: Sequence[Architecture]) -> tuple[Latency, ...]:
+    def measure(self, networks: Sequence[Architecture]) -> tuple[Timings, ...]:
         self.asked.append(tuple(networks))
-        return tuple(latency(1.0, conditions_of(SETUP)) for _ in networks)
+        return tuple({LATENCY_MS: latency(1.0, conditions_of(SETUP))} for _ in networks)
 
 
-def confirmed(trials: Trials, predictor: LatencyPredictor = PREDICTOR) -> list[Sequence[Architecture]]:
+def confirmed(trials: Trials, forecast: Forecast = FORECAST) -> list[Sequence[Architecture]]:
     """Which networks were measured, in each round."""
     stopwatch = Stopwatch()
     for number, record in trials.store.records.items():
         if record.accuracy is not None and record.test_score is None:
             trials.store.score(number, test_score=scored(0.9)["test_score"])
-    laboratory, work = cast("Laboratory", stopwatch), cast("StudyWork", None)
-    confirm(trials.store, trials.config, predictor, laboratory, work=work, before_measuring=lambda: None)
+    _confirm(trials, forecast, cast("Slot", stopwatch))
     return [networks for networks in stopwatch.asked if networks]
 
 
@@ -69,6 +70,16 @@ def test_a_latency_under_other_conditions_than_todays_is_measured_again(study: T
 def test_where_latency_is_taken_elsewhere_nothing_is_measured(study: Trials) -> None:  # noqa: F811
     for number in range(3):
         study.store.score(number, test_score=scored(0.9)["test_score"])
-    work = cast("StudyWork", None)
-    confirm(study.store, study.config, PREDICTOR, None, work=work, before_measuring=pytest.fail)
+    _confirm(study, FORECAST, None)
     assert all(record.latency is None for record in study.store.records.values())
+
+
+def _confirm(trials: Trials, forecast: Forecast, slot: Slot | None) -> None:
+    confirm(
+        trials.store,
+        trials.config,
+        forecast,
+        slot,
+        session=cast("Session", SimpleNamespace(work=None)),
+        before_measuring=(lambda: None) if slot else pytest.fail,
+    )

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from orchestrator.objectives import (
     ACCURACY,
     DIRECTIONS,
+    FILE_BYTES,
     LATENCY_MS,
     MACS,
     NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
     Constraint,
     Direction,
+    cost,
     format_quantity,
     parse_constraint,
     parse_quantity,
@@ -40,6 +44,11 @@ NAMES = st.sampled_from(sorted(DIRECTIONS))
         (LATENCY_MS, "0.5s", 500),
         (LATENCY_MS, "500us", 0.5),
         (LATENCY_MS, "500 µs", 0.5),
+        (FILE_BYTES, "20 MB", 20e6),
+        (FILE_BYTES, "1.5 MiB", 1.5 * 2**20),
+        (PEAK_MEMORY_BYTES, "512kB", 512e3),
+        (THROUGHPUT_PER_S, "500 /s", 500),
+        (THROUGHPUT_PER_S, "1.2k/s", 1200),
         (ACCURACY, "98 %", 0.98),
         (ACCURACY, "98.5%", 0.985),
         (ACCURACY, "0.98", 0.98),
@@ -56,6 +65,10 @@ def test_quantities_are_read_in_the_unit_of_their_figure(name: str, text: str | 
         (LATENCY_MS, "5", r'give a unit: "5 ms"'),
         (LATENCY_MS, 5, r'give a unit: "5 ms"'),
         (LATENCY_MS, "5 M", r'unknown unit "M"; write it like "5 ms"'),
+        (FILE_BYTES, "20", r'give a unit: "20 B"'),
+        (PEAK_MEMORY_BYTES, 1_000_000, r'give a unit: "1000000 B"'),
+        (FILE_BYTES, "20 M", r'unknown unit "M"; write it like "20 MB"'),
+        (THROUGHPUT_PER_S, 500, r'give a unit: "500 /s"'),
         (NUM_PARAMETERS, "5 ms", r'unknown unit "ms"; write it like "1M"'),
         (NUM_PARAMETERS, "5 %", "unknown unit"),
         (ACCURACY, "98", "must be between 0 and 1, got 98"),
@@ -103,6 +116,8 @@ def test_a_latency_survives_being_written_and_read(digits: int) -> None:
         (NUM_PARAMETERS, 50_000, "num_parameters at most 50,000"),
         (LATENCY_MS, "<=2.5ms", "latency_ms at most 2.5 ms"),
         (ACCURACY, ">= 98 %", "accuracy at least 0.9800"),
+        (FILE_BYTES, "<= 20 MB", "file_bytes at most 20 MB"),
+        (THROUGHPUT_PER_S, ">= 500 /s", "throughput_per_s at least 500 /s"),
     ],
 )
 def test_constraints_are_read_and_say_what_they_mean(name: str, text: str | float, constraint: str) -> None:
@@ -142,8 +157,19 @@ def test_a_violation_is_relative_to_its_bound() -> None:
 
 @pytest.mark.parametrize("name", sorted(DIRECTIONS))
 def test_the_sign_turns_every_figure_into_one_to_be_minimised(name: str) -> None:
-    better, worse = (0.9, 0.8) if name == ACCURACY else (1.0, 2.0)
+    better, worse = (0.9, 0.8) if DIRECTIONS[name] is Direction.MAXIMIZE else (1.0, 2.0)
     assert DIRECTIONS[name].sign * better < DIRECTIONS[name].sign * worse
+
+
+@given(st.floats(1.0, 1e15))
+def test_a_size_survives_being_written_and_read_with_three_digits(num_bytes: float) -> None:
+    assert parse_quantity(FILE_BYTES, format_quantity(FILE_BYTES, num_bytes)) == pytest.approx(num_bytes, rel=0.006)
+
+
+@given(NAMES.filter(lambda name: name != ACCURACY), st.floats(1e-3, 1e9), st.floats(1e-3, 1e9))
+def test_a_better_figure_costs_less(name: str, one: float, other: float) -> None:
+    is_better = DIRECTIONS[name].sign * one < DIRECTIONS[name].sign * other
+    assert not (is_better and cost(name, one) > cost(name, other))
 
 
 @pytest.mark.parametrize("text", ["1,5 ms", "1,,,0 ms", "1_ ms", "12,34 ms"])

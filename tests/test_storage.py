@@ -40,7 +40,8 @@ def fill(folder: Path, text: str = "weights") -> None:
 
 
 def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    prelude = "import os, sys\nfrom pathlib import Path\nfrom orchestrator.storage import *\n"
+    imports = ("pathlib import Path", "orchestrator.errors import StorageError", "orchestrator.storage import *")
+    prelude = "import os, sys\n" + "".join(f"from {one}\n" for one in imports)
     command = [sys.executable, "-c", prelude + code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

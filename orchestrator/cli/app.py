@@ -9,16 +9,23 @@ import typer
 
 from orchestrator.cli import (
     choosing,
+    comparing,
     data,
     describing,
     explaining,
+    exporting,
     files,
     measuring,
     mending,
+    optuna,
+    planning,
     replaying,
     searching,
     simulating,
+    submitting,
     training,
+    ui,
+    watching,
 )
 from orchestrator.cli.printing import print_error
 from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError
@@ -35,7 +42,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command(name="search", epilog="Example: archfront search digits --trials 40")(searching.search)
-app.command(name="plan", epilog="Example: archfront plan study.toml")(files.plan)
+app.command(name="submit", epilog="Example: archfront submit study.toml --address http://head:8265 --follow")(
+    submitting.submit
+)
+app.command(name="plan", epilog="Example: archfront plan study.toml")(planning.plan)
 app.command(name="validate", epilog="Example: archfront validate study.toml")(files.validate)
 app.command(name="init", epilog="Example: archfront init study.toml")(files.init)
 app.command(name="schema", epilog="Example: archfront schema > study.schema.json")(files.schema)
@@ -55,8 +65,13 @@ app.command(name="best", epilog='Example: archfront best runs/digits --max-param
     choosing.best
 )
 app.command(name="why", epilog="Example: archfront why runs/digits 17")(explaining.why)
+app.command(name="status", epilog="Example: archfront status runs/digits --watch")(watching.status)
+app.command(name="compare", epilog="Example: archfront compare runs/digits runs/pairs")(comparing.compare)
+app.command(name="ui", epilog="Example: archfront ui runs/digits")(ui.ui)
 app.command(name="report", epilog="Example: archfront report runs/digits")(choosing.report)
-app.command(name="export", epilog="Example: archfront export runs/digits --to exported --onnx")(choosing.export)
+app.command(name="export", epilog="Example: archfront export runs/digits --to exported --onnx")(exporting.export)
+app.command(name="verify", epilog="Example: archfront verify exported")(exporting.verify)
+app.command(name="optuna", epilog="Example: archfront optuna runs/digits --to sqlite:///optuna.db")(optuna.optuna)
 app.command(name="repair", epilog="Example: archfront repair runs/digits")(mending.repair)
 app.command(name="sync", epilog="Example: archfront sync runs/digits")(mending.sync)
 app.command(name="train", epilog="Example: archfront train densenet121 --data cifar10:data --pretrained IMAGENET1K_V1")(

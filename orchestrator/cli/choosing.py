@@ -1,22 +1,46 @@
-"""Commands that need a study's directory and nothing else: ``front``, ``best``, ``report``, ``export``."""
+"""Commands that need a study's directory and nothing else: ``front``, ``best``, ``report``."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from orchestrator.cli.printing import console, fields_by_family, front_table, print_json, record_json
 from orchestrator.errors import BadInputError
 from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint, parse_constraint
-from orchestrator.records import StudySnapshot, TrialRecord
+from orchestrator.records import StudySnapshot
 from orchestrator.selector import Policy, Selection
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import read_snapshot
+from orchestrator.store.remote_study import open_directory
+
+
+def complete_study_directory(incomplete: str) -> list[str]:
+    """For the shell: folders that hold a study, or that lead to one."""
+    head, _, last = incomplete.rpartition("/")
+    parent = Path(f"{head}/" if head or incomplete.startswith("/") else ".")
+    try:
+        folders = sorted(path for path in parent.iterdir() if path.name.startswith(last) and path.is_dir())
+    except OSError:
+        return []
+    shown = [path for path in folders if last.startswith(".") or not path.name.startswith(".")]
+    return [str(path) if (path / "study.db").exists() else f"{path}/" for path in shown]
+
 
 Directory = Annotated[
-    Path, typer.Argument(metavar="DIR", help="A study's directory, such as runs/digits.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="A study's directory, such as runs/digits, or the address of a remote one.",
+        show_default=False,
+        parser=open_directory,
+        autocompletion=complete_study_directory,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -46,10 +70,13 @@ def best(
     max_macs: Annotated[str, typer.Option(help='Such as "5M".')] = "",
     min_accuracy: Annotated[str, typer.Option(help='Such as "0.97" or "97 %".')] = "",
     policy: Annotated[Policy, typer.Option(help="What to take from the front inside the limits.")] = Policy.ACCURATE,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say what the others would give, and who lost to whom.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the best architecture inside limits, and the runner-up."""
-    from orchestrator.selector import best as best_of
+    from orchestrator.explain.choice import choice_of, sentences, to_json
 
     snapshot = read_snapshot(directory)
     options = {
@@ -59,70 +86,43 @@ def best(
         "--min-accuracy": (ACCURACY, min_accuracy),
     }
     limits = [_limit(option, name, text) for option, (name, text) in options.items() if text]
-    selection = best_of(snapshot.records, snapshot.objectives, [*snapshot.constraints, *limits], policy)
+    choice = choice_of(snapshot, limits, policy)
     if json:
-        print_json(_selection_json(selection))
+        print_json(_selection_json(choice.selection) | (to_json(choice) if explain else {}))
         return
-    chosen = [selection.record] if selection.runner_up is None else [selection.record, selection.runner_up]
     screen = console()
+    _print_selection(screen, snapshot, choice.selection)
+    for line in sentences(choice) if explain else ():
+        screen.print(line, markup=False, soft_wrap=True)
+    command = f"archfront export {shlex.quote(str(directory))} --trial {choice.selection.record.number} --to FOLDER"
+    screen.print(Text(command, style="dim"))
+
+
+def _print_selection(screen: Console, snapshot: StudySnapshot, selection: Selection) -> None:
+    chosen = [selection.record] if selection.runner_up is None else [selection.record, selection.runner_up]
     shown = fields_by_family(record.architecture for record in snapshot.records)
     screen.print(front_table(chosen, shown, title=f"trial {selection.record.number}"))
-    screen.print(selection.why)
-    screen.print(f"[dim]archfront export {directory} --trial {selection.record.number} --to FOLDER[/]")
+    screen.print(selection.why, markup=False)
 
 
 def report(
     directory: Directory,
     *,
-    to: Annotated[Path | None, typer.Option(help="Default: report.html in the study's directory.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="report.html, front.svg, front.png or front.md: the suffix says the form. "
+            "Default: report.html in the study's directory."
+        ),
+    ] = None,
 ) -> None:
-    """Write the study's report, one HTML file that needs no network."""
-    from orchestrator.report import render
-    from orchestrator.storage import write_bytes
+    """Write the study's report: one HTML file that needs no network, or its front as a picture or a table."""
+    from orchestrator.report import save
+    from orchestrator.tracking.views import links
 
     path = to or StudyPaths(directory).report
-    write_bytes(path, render(read_snapshot(directory)).encode())
-    console().print(str(path))
-
-
-def export(
-    directory: Directory,
-    *,
-    to: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
-    trial: Annotated[int | None, typer.Option(help="Default: the most accurate on the front.")] = None,
-    onnx: Annotated[bool, typer.Option("--onnx", help="Also write model.onnx.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the folder where it exists.")] = False,
-) -> None:
-    """Write a trained architecture as a folder that proves itself when it is loaded."""
-    from orchestrator.export.trial import export_trial
-
-    snapshot = read_snapshot(directory)
-    record = _exportable(directory, snapshot, trial)
-    model = StudyPaths(directory).trial(record.number).model
-    exported = export_trial(snapshot, record, model, to, onnx=onnx, force=force)
-    screen = console()
-    screen.print(
-        f"trial {record.number} ({record.family}, {record.num_parameters:,} parameters): {', '.join(exported.files)}"
-    )
-    for line in exported.checks:
-        screen.print(f"  {line}")
-    screen.print(f"[dim]from orchestrator import load_model; model = load_model({str(exported.folder)!r})[/]")
-
-
-def _exportable(directory: Path, snapshot: StudySnapshot, trial: int | None) -> TrialRecord:
-    from orchestrator.selector import best as best_of
-
-    if trial is None:
-        return best_of(snapshot.records, snapshot.objectives, snapshot.constraints).record
-    if not 0 <= trial < len(snapshot.records):
-        raise BadInputError(f"--trial {trial}: {directory} has trials 0 to {len(snapshot.records) - 1}")
-    record = snapshot.records[trial]
-    if record.accuracy is None:
-        raise BadInputError(
-            f"--trial {trial}: it is {record.state} and has no final weights",
-            hint=f"archfront front {directory} lists those that have",
-        )
-    return record
+    save(read_snapshot(directory), path, {f"{link.title} in MLflow": link.url for link in links(directory)})
+    console().print(str(path), markup=False, soft_wrap=True)
 
 
 def _limit(option: str, name: str, text: str) -> Constraint:

@@ -32,6 +32,8 @@ from orchestrator.cli.printing import (
 from orchestrator.config.settings import SearchConfig
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.selector import front
+from orchestrator.storage.places import Place
+from orchestrator.tracking.views import links, needs_ui
 from search_spaces import registry
 from search_spaces.errors import ArchitectureError
 
@@ -51,7 +53,7 @@ class Display(ABC):
 
     def __init__(self) -> None:
         self._config: SearchConfig | None = None
-        self._root = Path()
+        self._place = Place(root=Path())
         self._fields: ShownFields = {}
         self._store: StudyStore | None = None
         self._tracker: Tracker | None = None
@@ -63,9 +65,9 @@ class Display(ABC):
         self._is_over = threading.Event()
 
     @contextmanager
-    def shown(self, config: SearchConfig, root: Path) -> Iterator[None]:
+    def shown(self, config: SearchConfig, place: Place) -> Iterator[None]:
         """Shows the study while the block runs; the front is shown at the end of a block that ends well."""
-        self._config, self._root = config, root
+        self._config, self._place = config, place
         self._fields = _searched_fields(config)
         watcher = threading.Thread(target=self._watch, name="display", daemon=True)
         self._open()
@@ -150,7 +152,7 @@ class LineDisplay(Display):
         assert self._config is not None
         self._last_phase = ""
         self._print(
-            f"{self._config.study.name}: {self._config.space.num_points:,.0f} architectures, study in {self._root}"
+            f"{self._config.study.name}: {self._config.space.num_points:,.0f} architectures, study in {self._place}"
         )
 
     def _show(self, record: TrialRecord) -> None:
@@ -169,7 +171,7 @@ class LineDisplay(Display):
 
     def _close(self, members: tuple[TrialRecord, ...]) -> None:
         screen = Console(highlight=False, width=120)
-        screen.print(closing(members, self._records(), self._fields, self._root, tracker=self._tracker))
+        screen.print(closing(members, self._records(), self._fields, self._place, tracker=self._tracker))
 
     def _leave(self) -> None: ...
 
@@ -189,7 +191,8 @@ class JsonDisplay(Display):
     def _refresh(self) -> None: ...
 
     def _close(self, members: tuple[TrialRecord, ...]) -> None:
-        print_json({"event": "front", "directory": str(self._root), "members": [record_json(item) for item in members]})
+        records = [record_json(item) for item in members]
+        print_json({"event": "front", "directory": str(self._place), "members": records})
 
     def _leave(self) -> None: ...
 
@@ -211,7 +214,7 @@ class LiveDisplay(Display):
 
     def _close(self, members: tuple[TrialRecord, ...]) -> None:
         self._live.stop()
-        self._console.print(closing(members, self._records(), self._fields, self._root, tracker=self._tracker))
+        self._console.print(closing(members, self._records(), self._fields, self._place, tracker=self._tracker))
 
     def _leave(self) -> None:
         self._live.stop()
@@ -219,7 +222,7 @@ class LiveDisplay(Display):
     def _screen(self) -> RenderableType:
         assert self._config is not None
         size = f"{self._config.space.num_points:,.0f} architectures"
-        parts: list[RenderableType] = [f"[bold]{self._config.study.name}[/] {size}, study in {self._root}"]
+        parts: list[RenderableType] = [f"[bold]{self._config.study.name}[/] {size}, study in {self._place}"]
         if self._layout is not None:
             parts.append(f"[dim]{self._layout}[/]")
         parts.append(self._progress())
@@ -271,7 +274,7 @@ def closing(
     members: tuple[TrialRecord, ...],
     records: list[TrialRecord],
     shown: ShownFields,
-    root: Path,
+    place: Place,
     *,
     tracker: Tracker | None,
 ) -> RenderableType:
@@ -281,10 +284,18 @@ def closing(
     parts: list[RenderableType] = [
         front_table(members, shown, title=f"front: {len(members)} of {len(records)} trials ({told})"),
         "",
-        f"report         {root / 'report.html'}",
-        f"choose one     archfront best {root} --max-params 100k",
-        f"take it away   archfront export {root} --to FOLDER",
+        f"report         {place}/report.html",
+        *_pages(place.root),
+        f"choose one     archfront best {place} --max-params 100k",
+        f"take it away   archfront export {place} --to FOLDER",
     ]
     if lag := behind(tracker, usual=0):
-        parts.append(Text(f"{lag}; archfront sync {root} sends them", style="yellow"))
+        parts.append(Text(f"{lag}; archfront sync {place} sends them", style="yellow"))
     return Group(*parts)
+
+
+def _pages(root: Path) -> list[RenderableType]:
+    """Where the study is seen in MLflow; nothing while that has not heard of it."""
+    if needs_ui(root):
+        return [f"in MLflow      archfront ui {root}"]
+    return [Text(f"{link.title:<14} {link.url}") for link in links(root)]

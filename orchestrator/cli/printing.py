@@ -14,6 +14,8 @@ from orchestrator.errors import ArchfrontError
 from orchestrator.records import TrialRecord
 from orchestrator.report.wording import architecture as architecture_text
 from orchestrator.report.wording import fields_that_differ
+from orchestrator.report.wording import seeds as seeds_text
+from orchestrator.selector.certainty import further_figures
 from search_spaces.errors import ArchitectureError
 
 STYLES = {"densenet": "cyan", "resnet": "magenta", "mobilenet": "yellow"}
@@ -67,6 +69,9 @@ def front_table(members: Sequence[TrialRecord], shown: ShownFields, *, title: st
         ("test", "right"),
     ):
         table.add_column(name, justify=justify, no_wrap=name != "architecture")  # type: ignore[arg-type]
+    has_seeds = any(record.seeds for record in members)
+    if has_seeds:
+        table.add_column("further seeds", justify="right", no_wrap=True)
     for record in members:
         table.add_row(
             str(record.number),
@@ -76,6 +81,7 @@ def front_table(members: Sequence[TrialRecord], shown: ShownFields, *, title: st
             latency_text(record),
             "" if record.accuracy is None else f"{record.accuracy:.4f}",
             "" if record.test_accuracy is None else f"{record.test_accuracy:.4f}",
+            *([seeds_text(record)] if has_seeds else []),
         )
     return table
 
@@ -110,4 +116,5 @@ def record_json(record: TrialRecord) -> dict[str, Any]:
         "latency_interval_ms": [latency.low_ms, latency.high_ms] if latency else None,
         "accuracy": record.accuracy,
         "test_accuracy": record.test_accuracy,
+        **further_figures(record),
     }

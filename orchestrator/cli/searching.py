@@ -14,6 +14,7 @@ from orchestrator.cli.display import Display, JsonDisplay, LineDisplay, LiveDisp
 from orchestrator.cli.files import Set, Study, load_study
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import InterruptedStudyError
+from orchestrator.storage.places import Place, runs_folder
 from orchestrator.study.fork import forked
 from orchestrator.study.options import RunOptions
 
@@ -24,10 +25,15 @@ def search(
     study: Study,
     *,
     trials: Annotated[int | None, typer.Option(help="How many trials, in place of budget.trials.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Train each finalist from so many further seeds.")] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train finalists anew on training and validation images, for export.")
+    ] = False,
     workers_per_trial: Annotated[int | None, typer.Option(help="Processes that train one network together.")] = None,
     overrides: Set = [],  # noqa: B006 - typer reads it
     storage: Annotated[
-        Path | None, typer.Option(help=f"Where studies lie. Default: ${STORAGE}, else runs/ here.")
+        str | None,
+        typer.Option(help=f"Where studies lie: a folder, s3://, gs://, az://. Default: ${STORAGE}, else runs/."),
     ] = None,
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster. Default: $RAY_ADDRESS, else one of its own.")
@@ -42,35 +48,52 @@ def search(
     given = list(overrides)
     if trials is not None:
         given.append(f"budget.trials={trials}")
+    if seeds is not None:
+        given.append(f"confirm.seeds={seeds}")
+    if retrain:
+        given.append("confirm.retrain=true")
     if workers_per_trial is not None:
         given.append(f"resources.workers_per_trial={workers_per_trial}")
-    config, runs = load_study(study, given).config, storage_of(storage)
+    config = load_study(study, given).config
     if fork is not None:
-        config = forked(config, fork, runs)
+        config = forked(config, fork, place_of(storage, config.study.name).parent)
+    place = place_of(storage, config.study.name)
     options = RunOptions(
-        root=runs / config.study.name,
+        root=place.root,
+        url=place.url,
         is_root_given=storage is not None or STORAGE in os.environ,
         address=address,
         takeover=takeover,
+        command=f"archfront {shlex.join(sys.argv[1:])}",
     )
     display = _display(json=json)
-    with display.shown(config, options.root):
+    with display.shown(config, place):
         try:
             _run(config, options, display)
         except InterruptedStudyError as error:
-            error.hint = error.hint or f"resume with: archfront {shlex.join(sys.argv[1:])}"
+            error.hint = error.hint or f"resume with: {options.command}"
             raise
 
 
-def storage_of(given: Path | None) -> Path:
+def place_of(given: str | None, name: str) -> Place:
+    """Where a study of this name lies."""
+    return Place.of(_storage(given), name)
+
+
+def storage_of(given: str | Path | None) -> Path:
+    """Where this machine has the directories of studies, and what they share: profiles, and MLflow's database."""
+    return runs_folder(_storage(given))
+
+
+def _storage(given: str | Path | None) -> str:
     """``--storage``, else ``$ARCHFRONT_STORAGE``, else ``runs/`` here; never a Ray job's folder: it is thrown away."""
     if given is not None:
-        return given
+        return str(given)
     if STORAGE in os.environ:
-        return Path(os.environ[STORAGE])
+        return os.environ[STORAGE]
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
-        return Path.home() / ".local" / "share" / "archfront" / "runs"
-    return Path("runs")
+        return str(Path.home() / ".local" / "share" / "archfront" / "runs")
+    return "runs"
 
 
 def _run(config: SearchConfig, options: RunOptions, display: Display) -> None:

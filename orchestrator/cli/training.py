@@ -12,6 +12,7 @@ import typer
 
 from orchestrator import studies
 from orchestrator.cli.choosing import Json
+from orchestrator.cli.exporting import print_checks
 from orchestrator.cli.printing import console, print_json, print_warnings
 from orchestrator.data.catalog import inspect
 from orchestrator.errors import InterruptedStudyError
@@ -171,8 +172,7 @@ def _print_fitted(fitted: Fitted, to: Path) -> None:
         screen.print(f"  {name:<28} {text}")
     if fitted.exported is not None:
         screen.print(f"{to}: {', '.join(fitted.exported.files)}")
-        for line in fitted.exported.checks:
-            screen.print(f"  {line}")
+        print_checks(screen, fitted.exported.checks)
     screen.print(f"[dim]archfront evaluate {to}[/]")
 
 

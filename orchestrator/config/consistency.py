@@ -100,6 +100,7 @@ def _check_workers(resources: Resources, recipe: Recipe, problems: Problems) -> 
     if resources.engine is EngineName.INLINE and num_workers > 1 and problems.is_clean(engine, workers):
         rule = f"runs one worker a trial, and workers_per_trial = {num_workers}"
         problems.add(engine, rule, value="inline", hint='take "group"')
+    _check_fewer_workers(resources, problems)
     if recipe.batch_size < 2 * num_workers and problems.is_clean(workers, batch):
         problems.add(
             batch,
@@ -107,6 +108,21 @@ def _check_workers(resources: Resources, recipe: Recipe, problems: Problems) -> 
             value=recipe.batch_size,
             hint=f"take at least {2 * num_workers}",
         )
+
+
+def _check_fewer_workers(resources: Resources, problems: Problems) -> None:
+    path, least = ("resources", "min_workers_per_trial"), resources.min_workers_per_trial
+    if least > resources.workers_per_trial and problems.is_clean(path, ("resources", "workers_per_trial")):
+        problems.add(path, f"is more than workers_per_trial = {resources.workers_per_trial}", value=least)
+    elif least and resources.resolved_engine is EngineName.INLINE:
+        problems.warn(path, "has no effect without a group of workers", value=least)
+    if resources.autoscale and not resources.max_concurrent_trials:
+        rule = "needs max_concurrent_trials, which says how far the cluster shall grow"
+        problems.add(("resources", "autoscale"), rule, value=True)
+    gpus = resources.gpus_per_worker
+    if gpus > 1 and gpus != int(gpus):
+        hint = f"take {int(gpus)} or {int(gpus) + 1}"
+        problems.add(("resources", "gpus_per_worker"), "must be whole, or a fraction of one GPU", value=gpus, hint=hint)
 
 
 def _check_wall_time(budget: Budget, problems: Problems) -> None:
@@ -138,6 +154,10 @@ def _check_reproducible(tables: Tables, problems: Problems) -> None:
         if tables.study.reproducible and value and problems.is_clean(("study", "reproducible"), ("budget", name)):
             rule = "ends a study by the speed of its machines, and study.reproducible = true"
             problems.add(("budget", name), rule, value=value, hint="limit budget.trials")
+    fewer = ("resources", "min_workers_per_trial")
+    if tables.study.reproducible and tables.resources.min_workers_per_trial and problems.is_clean(fewer):
+        rule = "lets the number of workers change, which no reproducible study may"
+        problems.add(fewer, rule, value=tables.resources.min_workers_per_trial)
 
 
 def _check_tracking(tables: Tables, problems: Problems) -> None:

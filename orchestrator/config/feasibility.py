@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.config.problems import Problems
-from orchestrator.config.smallest import FIGURES, Smallest, find_smallest
-from orchestrator.objectives import MACS, NUM_PARAMETERS, Constraint
+from orchestrator.config.settings import LatencySettings
+from orchestrator.config.smallest import Smallest, find_smallest
+from orchestrator.objectives import KNOWN_COSTS, MACS, NUM_PARAMETERS, Constraint, format_quantity
 from search_spaces.architecture import Task
 from search_spaces.errors import ArchitectureError, GeometryError
 from search_spaces.space import SearchSpace
 
-_UNITS = {NUM_PARAMETERS: "parameters", MACS: "MACs"}
+_UNITS = {NUM_PARAMETERS: " parameters", MACS: " MACs"}
 
 
-def check_feasible(space: SearchSpace, task: Task, *, constraints: Sequence[Constraint], problems: Problems) -> None:
+def check_feasible(
+    space: SearchSpace,
+    task: Task,
+    *,
+    constraints: Sequence[Constraint],
+    latency: LatencySettings,
+    problems: Problems,
+) -> None:
     """Refuses a space of which nothing can be built or nothing is small enough; warns of a family that is too large."""
-    limits = [one for one in constraints if one.name in FIGURES]
+    limits = [one for one in constraints if one.name in KNOWN_COSTS]
     bounds = {one.name: one.bound for one in limits}
-    found = {one.family: find_smallest(one, task, bounds) for one in space.families}
+    found = {one.family: find_smallest(one, task, bounds, latency) for one in space.families}
     for family, smallest in found.items():
         if not smallest.figures and smallest.refusal is not None:
             problems.add(("space", family), _unbuildable(task, smallest.refusal), hint=smallest.refusal.hint)
@@ -42,5 +50,6 @@ def _unbuildable(task: Task, refusal: ArchitectureError) -> str:
 
 def _none_within(limit: Constraint, smallest: Smallest, what: str) -> str:
     which = "the smallest" if limit.name in smallest.exact else "the smallest found"
-    figure = f"{which} has {smallest.figures[limit.name]:,}"
-    return f"no {what} of this space has at most {limit.bound:,.0f} {_UNITS[limit.name]}; {figure}"
+    figure, bound = (format_quantity(limit.name, value) for value in (smallest.figures[limit.name], limit.bound))
+    of_what = _UNITS.get(limit.name, f" of {limit.name}")
+    return f"no {what} of this space has at most {bound}{of_what}; {which} has {figure}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.config.problems import Problems
@@ -11,6 +12,7 @@ from orchestrator.objectives import (
     DIRECTIONS,
     LATENCY_MS,
     NUM_PARAMETERS,
+    THROUGHPUT_PER_S,
     Constraint,
     Direction,
     Objective,
@@ -48,6 +50,19 @@ def read_constraints(table: Any, problems: Problems) -> tuple[Constraint, ...]:
         if name in table:
             constraints += _read_constraint(name, table[name], problems)
     return tuple(constraints)
+
+
+def warn_of_goals(
+    objectives: Sequence[Objective], constraints: Sequence[Constraint], given: Any, problems: Problems
+) -> None:
+    """What is set for a figure that the study does not ask for has no effect."""
+    asked = {one.name for one in objectives} | {one.name for one in constraints}
+    latency = given.get("latency")
+    is_given = isinstance(latency, Mapping) and "throughput_batch_size" in latency
+    if is_given and THROUGHPUT_PER_S not in asked:
+        path, hint = ("latency", "throughput_batch_size"), f'list "{THROUGHPUT_PER_S}" in objectives.maximize'
+        rule = "has no effect, because throughput is neither an objective nor limited"
+        problems.warn(path, rule, value=latency["throughput_batch_size"], hint=hint)
 
 
 def _read_constraint(name: str, limit: Any, problems: Problems) -> list[Constraint]:

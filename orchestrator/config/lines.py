@@ -48,7 +48,12 @@ def _path(key: str) -> KeyPath:
 
 
 def _unquoted(part: str) -> str:
-    return next(iter(tomllib.loads(f"{part} = 0"))) if part[0] in "\"'" else part
+    if part[0] not in "\"'":
+        return part
+    try:
+        return next(iter(tomllib.loads(f"{part} = 0")))
+    except tomllib.TOMLDecodeError:  # a control character, or an escape that TOML does not have
+        return part
 
 
 def _end_of_value(text: str, position: int) -> int:

@@ -12,7 +12,7 @@ from orchestrator.config.credentials import take_out_secrets
 from orchestrator.config.data_rules import DIGITS, DataSummary
 from orchestrator.config.document import Document, check_values, read_document
 from orchestrator.config.feasibility import check_feasible
-from orchestrator.config.goals import read_constraints, read_objectives
+from orchestrator.config.goals import read_constraints, read_objectives, warn_of_goals
 from orchestrator.config.problems import Problems
 from orchestrator.config.settings import DataSettings, SearchConfig, StudySettings
 from orchestrator.config.source import read_source
@@ -30,6 +30,7 @@ TABLES = (
     "recipe",
     "latency",
     "budget",
+    "confirm",
     "resources",
     "tracking",
 )
@@ -88,6 +89,7 @@ def _read(document: Document, inspect: Inspect, problems: Problems) -> SearchCon
     check_settings(tables, given, problems)
     objectives = read_objectives(given.get("objectives", {}), problems)
     constraints = read_constraints(given.get("constraints", {}), problems)
+    warn_of_goals(objectives, constraints, given, problems)
     summary = look_at_data(tables, inspect, problems)
     # Where the data can't be used, the axes of the space are still held to their rules, on any task.
     task = summary.task if summary is not None else Task()
@@ -96,7 +98,7 @@ def _read(document: Document, inspect: Inspect, problems: Problems) -> SearchCon
         check_data(tables, given, summary, problems)
     if summary is None or space is None:
         return None
-    check_feasible(space, task, constraints=constraints, problems=problems)
+    check_feasible(space, task, constraints=constraints, latency=tables.latency, problems=problems)
     return SearchConfig(
         study=_named(tables, document.name),
         data=tables.data,
@@ -107,6 +109,7 @@ def _read(document: Document, inspect: Inspect, problems: Problems) -> SearchCon
         recipe=tables.recipe,
         latency=tables.latency,
         budget=tables.budget,
+        confirm=tables.confirm,
         resources=tables.resources,
         tracking=tables.tracking,
     )

@@ -13,14 +13,12 @@ from orchestrator.config.consistency import MAX_NAME_LENGTH
 from orchestrator.config.goals import DEFAULT_OBJECTIVES
 from orchestrator.config.space_schema import family_schema
 from orchestrator.config.tables import SETTINGS, field_adapters
-from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, Direction
+from orchestrator.objectives import ACCURACY, DIRECTIONS, Direction, quantity_example, quantity_units
 from search_spaces.registry import usable_families
 
 # The newest draft that TOML editors (taplo, Even Better TOML) read.
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _AMOUNT = r"[0-9][0-9_,]*\.?[0-9]*([eE][+-]?[0-9]+)?"
-_UNITS = {ACCURACY: "%?", LATENCY_MS: "(us|µs|ms|s)"}
-_COUNT_UNIT = "[kKmMgGbB]?"
 
 
 def json_schema() -> dict[str, Any]:
@@ -85,13 +83,17 @@ def _objectives_schema(direction: Direction) -> dict[str, Any]:
 
 def _constraint_schema(name: str) -> dict[str, Any]:
     relation = "<=" if DIRECTIONS[name] is Direction.MINIMIZE else ">="
-    pattern = rf"^\s*({relation})?\s*{_AMOUNT}\s*{_UNITS.get(name, _COUNT_UNIT)}\s*$"
-    text = {"type": "string", "pattern": pattern}
-    example = {ACCURACY: "0.97", LATENCY_MS: "5 ms"}.get(name, "1M")
-    description = f'A limit such as "{relation} {example}".'
-    if name == LATENCY_MS:
+    units = "|".join(_in_either_case(unit) for unit in quantity_units(name))
+    text = {"type": "string", "pattern": rf"^\s*({relation})?\s*{_AMOUNT}\s*({units})\s*$"}
+    description = f'A limit such as "{relation} {quantity_example(name)}".'
+    if "" not in quantity_units(name):
         return {**text, "description": description}
     number: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0}
     if name == ACCURACY:
         number["maximum"] = 1
     return {"oneOf": [text, number], "description": description}
+
+
+def _in_either_case(unit: str) -> str:
+    letters = (f"[{one}{one.upper()}]" if one.isascii() and one.isalpha() else one for one in unit)
+    return "".join(letters)

@@ -70,6 +70,8 @@ class StudySettings:
     """``[study]``
 
     Attributes:
+        name: of the folder that the study lies in; that of the study file where it is left out.
+        seed: all others are derived from it; equal seeds propose equal networks.
         reproducible: whatever order trials end in, suggestions, rung decisions and the front of the search are the
             same. Costs a share of the workers' time: suggestion k waits for trial k - 2 * max_concurrent_trials.
         warm_start: directories of other studies, whose results are taken where recipe, data and seed are the same,
@@ -127,9 +129,18 @@ class Recipe:
     (warm-up-stable-decay), so that accuracy at an epoch means the same whether or not training goes on.
 
     Attributes:
+        epochs: the full budget of a trial; the scheduler stops trials before.
         batch_size: images per step over all workers.
+        optimizer: sgd with Nesterov's momentum, or adamw.
+        learning_rate: the highest, between warm-up and decay.
+        momentum: of sgd.
+        weight_decay: of all weights but biases and batch norm's.
+        label_smoothing: share of each label that is spread over all classes.
+        warmup_epochs: over which the learning rate rises, in epochs or parts of one.
+        decay_share: of the epochs, the last ones, over which the learning rate falls evenly.
         milestones: shares of the epochs after which the learning rate is multiplied by ``step_factor``; of the
             schedule ``steps`` alone, as ``decay_share`` is of the other.
+        step_factor: of the schedule ``steps``.
         average_decay: of the exponential average of the weights that is evaluated, per step.
         max_shift: augmentation: images move by up to so many pixels, each on its own.
         flip: augmentation: half of the images are mirrored.
@@ -172,10 +183,14 @@ class LatencySettings:
     Attributes:
         device: ``cpu`` or ``cuda`` of the machine that the search runs on; any other word names a device of one's own,
             on which ``archfront measure --device WORD`` takes the figures.
+        batch_size: images at a time where latency is measured and memory counted.
+        throughput_batch_size: images at a time where throughput is measured.
+        num_threads: that the measured network computes with.
     """
 
     device: str = "cpu"
     batch_size: Count = 1
+    throughput_batch_size: Count = 64
     num_threads: Count = 1
     runtime: Runtime = Runtime.FOLDED
 
@@ -205,20 +220,44 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmation:
+    """``[confirm]``: what finalists go through after the search, beside the test score and the latency.
+
+    Attributes:
+        seeds: further trainings of each, from other first weights, for an interval of its accuracy; 3 and more say
+            something.
+        retrain: train each anew on training and validation images together; what is exported then is that network.
+    """
+
+    seeds: Annotated[int, Ge(0), Le(100)] = 0
+    retrain: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
     """``[resources]``
 
     Attributes:
         workers_per_trial: processes that train one network together.
+        min_workers_per_trial: a group that has lost a node goes on with so many and more, at the same batch size; 0
+            means that it waits for all of them.
+        cpus_per_worker: threads that a worker computes with, and CPUs that it holds in Ray.
+        gpus_per_worker: whole GPUs, or a fraction of one for small networks.
+        accelerator: type of the GPUs, as Ray names it, such as "A100"; empty takes any.
         max_concurrent_trials: trials at a time; 0 means as many as fit.
+        autoscale: trials for which there is no room yet wait until Ray's autoscaler has started nodes for them, up to
+            max_concurrent_trials.
         max_attempts: how often a trial whose workers died is started before it is FAILED.
     """
 
     engine: EngineName = EngineName.AUTO
     workers_per_trial: Annotated[int, Ge(1), Le(1024)] = 1
+    min_workers_per_trial: Annotated[int, Ge(0), Le(1024)] = 0
     cpus_per_worker: Count = 1
     gpus_per_worker: Annotated[float, Ge(0.0)] = 0.0
+    accelerator: str = ""
     max_concurrent_trials: Annotated[int, Ge(0)] = 0
+    autoscale: bool = False
     max_attempts: Count = 3
 
     @property
@@ -230,11 +269,19 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tracking:
-    """``[tracking]``: MLflow; an empty ``uri`` is ``$MLFLOW_TRACKING_URI``, else a SQLite file beside the studies."""
+    """``[tracking]``: MLflow.
+
+    Attributes:
+        enabled: whether anything is sent.
+        uri: of the server or the database; empty is ``$MLFLOW_TRACKING_URI``, else a SQLite file beside the studies.
+        experiment: that the study's runs are shown in.
+        register: the most accurate network of the front becomes a version of this registered model; empty for none.
+    """
 
     enabled: bool = True
     uri: str = ""
     experiment: str = "archfront"
+    register: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,6 +297,7 @@ class SearchConfig:
     recipe: Recipe
     latency: LatencySettings
     budget: Budget = field(default_factory=Budget)
+    confirm: Confirmation = field(default_factory=Confirmation)
     resources: Resources = field(default_factory=Resources)
     tracking: Tracking = field(default_factory=Tracking)
 

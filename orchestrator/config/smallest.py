@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from orchestrator.objectives import MACS, NUM_PARAMETERS
-from search_spaces.architecture import Architecture, Task
+from orchestrator.config.known_costs import known_costs
+from orchestrator.config.settings import LatencySettings
+from orchestrator.objectives import NUM_PARAMETERS
+from search_spaces.architecture import Task
 from search_spaces.errors import ArchitectureError
 from search_spaces.parameters import ChoiceParameter, Parameter, Value
 from search_spaces.registry import architecture
@@ -19,12 +21,6 @@ from search_spaces.space import FamilySpace, Point, draw
 MAX_CORNERS = 200
 NUM_SAMPLES = 30
 MAX_POINTS = 400
-
-FIGURES: Mapping[str, Callable[[Architecture, Task], int]] = {
-    NUM_PARAMETERS: lambda one, _task: one.num_parameters,
-    MACS: lambda one, task: one.macs(task.image_size),
-}
-"""Figures that are known of an architecture before it is trained."""
 
 Values = Mapping[str, Value]
 """A value for every axis, whether or not it is active."""
@@ -45,14 +41,16 @@ class Smallest:
     refusal: ArchitectureError | None
 
 
-def find_smallest(space: FamilySpace, task: Task, bounds: Mapping[str, float]) -> Smallest:
-    """Looks for networks within the bounds, and stops as soon as each bound is met by one.
+def find_smallest(
+    space: FamilySpace, task: Task, bounds: Mapping[str, float], latency: LatencySettings | None = None
+) -> Smallest:
+    """Looks for networks within the bounds of known costs, and stops as soon as each bound is met by one.
 
     Corners are ranges at their low end, with every choice where these are few. Few corners are exact, unless the
     descent from the best of them along every axis, or a sample, finds less: another stage halves the image, and
     may so save more MACs than it costs.
     """
-    search = _Search(space, task, bounds)
+    search = _Search(space, task, bounds, latency or LatencySettings())
     exact: frozenset[str] = frozenset()
     if not search.look_at_all(_corners(space)):
         after_corners = dict(search.smallest)
@@ -69,9 +67,10 @@ def find_smallest(space: FamilySpace, task: Task, bounds: Mapping[str, float]) -
 class _Search:
     """What has been seen of a space so far."""
 
-    def __init__(self, space: FamilySpace, task: Task, bounds: Mapping[str, float]) -> None:
+    def __init__(self, space: FamilySpace, task: Task, bounds: Mapping[str, float], latency: LatencySettings) -> None:
         self._space = space
         self._task = task
+        self._latency = latency
         self._bounds = {name: bounds.get(name, math.inf) for name in [*bounds] or [NUM_PARAMETERS]}
         self._best: dict[str, Values] = {}
         self.num_left = MAX_POINTS
@@ -103,8 +102,9 @@ class _Search:
         except ArchitectureError as error:
             self.refusal = self.refusal or error
             return False
+        costs = known_costs(one.layers(self._task.image_size), self._latency)
         for name in self._bounds:
-            figure = FIGURES[name](one, self._task)
+            figure = costs[name]
             if figure < self.smallest[name]:
                 self.smallest[name], self._best[name] = figure, values
         return all(self.smallest[name] <= bound for name, bound in self._bounds.items())

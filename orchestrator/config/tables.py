@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from orchestrator.config.problems import KeyPath, Problems
 from orchestrator.config.settings import (
     Budget,
+    Confirmation,
     DataSettings,
     LatencySettings,
     Recipe,
@@ -29,6 +30,7 @@ SETTINGS: Mapping[str, type[Any]] = {
     "recipe": Recipe,
     "latency": LatencySettings,
     "budget": Budget,
+    "confirm": Confirmation,
     "resources": Resources,
     "tracking": Tracking,
 }
@@ -45,6 +47,7 @@ class Tables:
     recipe: Recipe
     latency: LatencySettings
     budget: Budget
+    confirm: Confirmation
     resources: Resources
     tracking: Tracking
 

@@ -79,13 +79,14 @@ class Dataset:
         return input_BHWC.permute(0, 3, 1, 2)
 
 
-def load(settings: DataSettings, *, seed: int, originals: bool = False) -> Dataset:
+def load(settings: DataSettings, *, seed: int, originals: bool = False, joins_validation: bool = False) -> Dataset:
     """Loads and splits a data set; the split depends on the seed and the labels alone.
 
     Images are decoded now, unless they would take more than a third of the free memory: then they are streamed.
 
     Args:
         originals: training images are streamed in any case, so that they can be cropped at random.
+        joins_validation: the validation images are training images as well.
 
     Raises:
         BadInputError: as ``catalog.inspect``, files that are not there, or images that can't be decoded.
@@ -94,7 +95,8 @@ def load(settings: DataSettings, *, seed: int, originals: bool = False) -> Datas
     counts = count_splits(contents.class_names, contents.own_splits, settings)
     indices = divide(contents.labels_N.tolist(), contents.own_splits, counts, seed=seed)
     skips = settings.on_corrupt is CorruptPolicy.SKIP
-    encoded = [contents.split(rows, skips_corrupt=skips) for rows in (indices.train, indices.validation, indices.test)]
+    train = tuple(sorted((*indices.train, *indices.validation))) if joins_validation else indices.train
+    encoded = [contents.split(rows, skips_corrupt=skips) for rows in (train, indices.validation, indices.test)]
     if _decoded_bytes(contents) > _MEMORY_SHARE * available_bytes():
         return _dataset(contents, encoded, encoded)
     whole, tensors = decode_splits(contents, encoded, skips_corrupt=skips)

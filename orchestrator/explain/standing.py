@@ -7,7 +7,16 @@ from collections.abc import Iterable, Sequence
 from orchestrator.config.settings import SearchConfig
 from orchestrator.explain.limits import breach
 from orchestrator.explain.part import Part, listed
-from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Objective
+from orchestrator.objectives import (
+    ACCURACY,
+    FILE_BYTES,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
+    Objective,
+)
 from orchestrator.records import TrialRecord
 from orchestrator.report import wording
 from orchestrator.selector import LatencyBasis, dominators, figure, front, interval, is_feasible, latency_basis
@@ -20,8 +29,18 @@ _SUPERLATIVES = {
     NUM_PARAMETERS: "the smallest",
     MACS: "the one with the fewest multiply-accumulates",
     LATENCY_MS: "the fastest",
+    FILE_BYTES: "the one with the smallest file",
+    PEAK_MEMORY_BYTES: "the one that takes the least memory",
+    THROUGHPUT_PER_S: "the one with the highest throughput",
 }
-_BUDGETS = {NUM_PARAMETERS: "as few parameters", MACS: "as few multiply-accumulates", LATENCY_MS: "as low a latency"}
+_BUDGETS = {
+    NUM_PARAMETERS: "as few parameters",
+    MACS: "as few multiply-accumulates",
+    LATENCY_MS: "as low a latency",
+    FILE_BYTES: "as small a file",
+    PEAK_MEMORY_BYTES: "as little memory",
+    THROUGHPUT_PER_S: "as high a throughput",
+}
 
 
 def standing(record: TrialRecord, records: Iterable[TrialRecord], config: SearchConfig) -> Part:
@@ -84,7 +103,9 @@ def _is_most_accurate(record: TrialRecord, others: Sequence[TrialRecord], cost: 
 
 
 def _may_be_no_worse(record: TrialRecord, other: TrialRecord, cost: Objective, basis: LatencyBasis) -> bool:
-    return interval(record, cost.name, basis)[0] <= interval(other, cost.name, basis)[1]
+    sign = cost.direction.sign
+    ends, other_ends = ([sign * end for end in interval(one, cost.name, basis)] for one in (record, other))
+    return min(ends) <= max(other_ends)
 
 
 def _is_better_by_medians(

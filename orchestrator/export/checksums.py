@@ -26,7 +26,7 @@ def check_sums(folder: Path, *, required: tuple[str, ...]) -> None:
     Raises:
         BadInputError: there is no such folder, or a file is absent, unlisted though required, or changed.
     """
-    sums = _read_sums(folder)
+    sums = read_sums(folder)
     for name in required:
         if name not in sums:
             raise BadInputError(f"{folder / SUMS}: does not list {name}", hint=_NEW_COPY)
@@ -39,7 +39,12 @@ def check_sums(folder: Path, *, required: tuple[str, ...]) -> None:
             raise BadInputError(f"{path}: was changed: SHA-256 is {actual}, expected {expected}", hint=_NEW_COPY)
 
 
-def _read_sums(folder: Path) -> dict[str, str]:
+def read_sums(folder: Path) -> dict[str, str]:
+    """What ``write_sums`` wrote, by the files' names.
+
+    Raises:
+        BadInputError: there is no such folder, or no such list in it.
+    """
     path = folder / SUMS
     if not folder.is_dir():
         raise BadInputError(f"{folder}: no such folder", hint=_WRITTEN)

@@ -11,12 +11,9 @@ from torch import nn
 
 from orchestrator.errors import BadInputError
 from orchestrator.export.checksums import check_sums
+from orchestrator.export.names import WEIGHTS_FILE
 from search_spaces.errors import ArchitectureError
 from search_spaces.registry import ARCHITECTURE_FILE, build_model, load_architecture
-
-WEIGHTS_FILE = "model.safetensors"
-PREPROCESSING_FILE = "preprocessing.json"
-TRAINING_FILE = "training.json"
 
 
 def load_model(folder: str | Path) -> nn.Module:
@@ -28,15 +25,6 @@ def load_model(folder: str | Path) -> nn.Module:
     path = Path(folder)
     check_sums(path, required=(ARCHITECTURE_FILE, WEIGHTS_FILE))
     return read_network(path)
-
-
-def verify_export(folder: str | Path) -> None:
-    """Checks an exported folder's sums, and that its network can be built and filled.
-
-    Raises:
-        BadInputError: as ``load_model``.
-    """
-    load_model(folder)
 
 
 def read_network(folder: Path) -> nn.Module:

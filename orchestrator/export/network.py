@@ -1,10 +1,11 @@
-"""Writes a trained network as a folder that was loaded again and compared before it appears."""
+"""Writes a trained network as a folder that another process has loaded and compared before it appears."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,21 +15,27 @@ import torch
 from torch import nn
 
 from orchestrator.errors import ArchfrontError, BadInputError
+from orchestrator.export import names, standalone
 from orchestrator.export.checksums import write_sums
-from orchestrator.export.loading import PREPROCESSING_FILE, TRAINING_FILE, WEIGHTS_FILE, load_model, read_network
-from orchestrator.export.onnx_file import ONNX_FILE, check_onnx_is_installed, write_onnx
+from orchestrator.export.loading import read_network
+from orchestrator.export.onnx_file import check_onnx_is_installed, write_onnx
+from orchestrator.export.probe import NUM_IMAGES, Probe, probe_images
+from orchestrator.export.program import UntraceableError, graph_of, graph_text, write_pt2
 from orchestrator.export.target import OTHER_TARGET, check_target, folder_that_becomes
+from orchestrator.export.verify import Check, Outcome, verify_in_fresh_process
 from orchestrator.storage import broken_files, read_json
 from orchestrator.training.model_files import DATASET_FILE
 from search_spaces.architecture import Task
 from search_spaces.registry import ARCHITECTURE_FILE, load_architecture
 
-CARD_FILE = "README.md"
-REQUIREMENTS_FILE = "requirements.txt"
 SCHEMA_VERSION = 1
 
-_NUM_TRIED_IMAGES = 4
 _REPORT = "this is a defect of archfront: please report it with the network's architecture.json"
+
+Card = Callable[[Mapping[str, Any], frozenset[str]], str]
+"""The text of a README.md, from what training noted of its images and the names of the other files."""
+Verify = Callable[[Path], tuple[Check, ...]]
+"""Tries a folder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +46,6 @@ class TrainedNetwork:
         name: how messages call it.
         model_folder: with the averaged weights, as ``training.model_files`` wrote it.
         training: the data, seed and recipe that it was trained with, as JSON values.
-        card: the text of its README.md, from what training noted of its images.
     """
 
     name: str
@@ -48,7 +54,18 @@ class TrainedNetwork:
     num_parameters: int
     task: Task
     training: Mapping[str, Any]
-    card: Callable[[Mapping[str, Any]], str]
+    card: Card
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Formats:
+    """What is written beside the weights."""
+
+    onnx: bool = False
+    pt2: bool = False
+
+
+WEIGHTS_ALONE = Formats()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,29 +73,28 @@ class ExportedModel:
     """A folder that was written and proved.
 
     Attributes:
-        onnx_difference: largest difference of a logit between onnxruntime and torch; None without ``model.onnx``.
+        checks: what another process has seen to hold.
     """
 
     folder: Path
     files: tuple[str, ...]
     num_parameters: int
-    onnx_difference: float | None
-
-    @property
-    def checks(self) -> tuple[str, ...]:
-        """What was seen to hold, as lines for a person."""
-        lines = [f"loaded again: checksums hold, logits of {_NUM_TRIED_IMAGES} random images are equal bit for bit"]
-        if self.onnx_difference is not None:
-            lines.append(f"{ONNX_FILE} in onnxruntime: logits within {self.onnx_difference:.1g}")
-        return tuple(lines)
+    checks: tuple[Check, ...]
 
 
-def export_network(network: TrainedNetwork, to: Path, *, onnx: bool = False, force: bool = False) -> ExportedModel:
+def export_network(
+    network: TrainedNetwork,
+    to: Path,
+    *,
+    formats: Formats = WEIGHTS_ALONE,
+    force: bool = False,
+    verify: Verify = verify_in_fresh_process,
+) -> ExportedModel:
     """Writes a network to the folder ``to``; on any error nothing is there that wasn't before.
 
     Args:
-        onnx: write ``model.onnx`` too.
         force: replace an earlier export.
+        verify: tries the folder before it has its name.
 
     Raises:
         BadInputError: there is no whole model, the target exists or can't be written, or a package is missing.
@@ -86,19 +102,24 @@ def export_network(network: TrainedNetwork, to: Path, *, onnx: bool = False, for
     """
     try:
         check_target(to, force=force)
-        if onnx:
+        if formats.onnx:
             check_onnx_is_installed()
         trained = _read(network)
         with folder_that_becomes(to) as temporary:
-            shutil.copyfile(network.model_folder / WEIGHTS_FILE, temporary / WEIGHTS_FILE)
-            _write_texts(network, folder=temporary, onnx=onnx)
-            image_BCHW = _random_images(network.task)
-            difference = write_onnx(trained, temporary / ONNX_FILE, image_BCHW=image_BCHW) if onnx else None
+            _write(network, trained, temporary, formats=formats)
             files = write_sums(temporary)
-            _prove(temporary, trained, image_BCHW)
+            checks = verify(temporary)
+            _check_all_hold(checks)
     except OSError as error:
         raise BadInputError(f"{to}: can't be written: {error.strerror or error}", hint=OTHER_TARGET) from error
-    return ExportedModel(folder=to, files=files, num_parameters=network.num_parameters, onnx_difference=difference)
+    return ExportedModel(folder=to, files=files, num_parameters=network.num_parameters, checks=checks)
+
+
+def _check_all_hold(checks: tuple[Check, ...]) -> None:
+    if failed := [f"{check.subject}: {check.detail}" for check in checks if check.outcome is Outcome.FAILED]:
+        raise ArchfrontError(
+            f"the exported network does not compute what the trained one does: {'; '.join(failed)}", hint=_REPORT
+        )
 
 
 def _read(network: TrainedNetwork) -> nn.Module:
@@ -117,19 +138,68 @@ def _read(network: TrainedNetwork) -> nn.Module:
     return read_network(folder)
 
 
-def _write_texts(network: TrainedNetwork, *, folder: Path, onnx: bool) -> None:
+def _write(network: TrainedNetwork, trained: nn.Module, folder: Path, *, formats: Formats) -> None:
+    shutil.copyfile(network.model_folder / names.WEIGHTS_FILE, folder / names.WEIGHTS_FILE)
+    task = network.task
+    shape = (NUM_IMAGES, task.in_channels, task.image_size, task.image_size)
+    image_BCHW = torch.from_numpy(probe_images(shape))
+    _write_probe(trained, image_BCHW, folder)
+    _write_loader(trained, image_BCHW, folder)
+    if formats.pt2:
+        with _untraceable_is_refused("--pt2"):
+            write_pt2(trained, folder / names.PT2_FILE, image_BCHW=image_BCHW)
+    if formats.onnx:
+        with _untraceable_is_refused("--onnx"):
+            write_onnx(trained, folder / names.ONNX_FILE, image_BCHW=image_BCHW)
+    _write_texts(network, folder=folder, formats=formats)
+
+
+@contextmanager
+def _untraceable_is_refused(option: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # torch's exporters raise whatever a network of the user's own makes of being traced
+        reason = str(error).strip().partition("\n")[0]
+        raise ArchfrontError(
+            f"{option}: torch can't trace this network: {reason}", hint=f"leave {option} out"
+        ) from error
+
+
+def _write_probe(trained: nn.Module, image_BCHW: torch.Tensor, folder: Path) -> None:
+    with torch.inference_mode():
+        logits_BK = torch.cat([trained(image_BCHW[:1]), trained(image_BCHW[1:])])
+    if not logits_BK.isfinite().all():
+        raise ArchfrontError("the trained network does not compute finite logits", hint="export another network")
+    _, channels, height, width = image_BCHW.shape
+    Probe(shape=(NUM_IMAGES, channels, height, width), logits_BK=logits_BK.numpy()).write(folder)
+
+
+def _write_loader(trained: nn.Module, image_BCHW: torch.Tensor, folder: Path) -> None:
+    """``load.py`` and what it runs; without both where the network is more than plain operators."""
+    try:
+        graph = graph_of(trained, image_BCHW=image_BCHW)
+    except UntraceableError:
+        return
+    (folder / names.GRAPH_FILE).write_text(graph_text(graph), encoding="utf-8")
+    shutil.copyfile(standalone.__file__, folder / names.LOADER_FILE)
+
+
+def _write_texts(network: TrainedNetwork, *, folder: Path, formats: Formats) -> None:
     dataset = read_json(network.model_folder / DATASET_FILE)
     architecture = load_architecture(network.model_folder)
     training = {"schema_version": SCHEMA_VERSION, **network.training, "fingerprint": dataset.get("fingerprint", "")}
     texts = {
         ARCHITECTURE_FILE: _json(architecture.to_dict()),
-        PREPROCESSING_FILE: _json(_preprocessing(network.task, dataset)),
-        TRAINING_FILE: _json(training),
-        REQUIREMENTS_FILE: _requirements(onnx=onnx),
-        CARD_FILE: network.card(dataset),
+        names.PREPROCESSING_FILE: _json(_preprocessing(network.task, dataset)),
+        names.TRAINING_FILE: _json(training),
+        names.REQUIREMENTS_FILE: _requirements(onnx=formats.onnx),
     }
     for file_name, text in texts.items():
         (folder / file_name).write_text(text, encoding="utf-8")
+    card = network.card(dataset, frozenset(path.name for path in folder.iterdir()))
+    (folder / names.CARD_FILE).write_text(card, encoding="utf-8")
 
 
 def _preprocessing(task: Task, dataset: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,23 +219,12 @@ def _preprocessing(task: Task, dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _requirements(*, onnx: bool) -> str:
-    packages = ["safetensors", "torch", *(["onnxruntime"] if onnx else [])]
+    """The versions that the folder was proved with, and how little will do."""
+    packages = ["numpy", "safetensors", "torch", *(["onnxruntime"] if onnx else [])]
     # A local version such as 2.15.0+cpu is on no index.
-    return "".join(f"{name}=={metadata.version(name).partition('+')[0]}\n" for name in packages)
-
-
-def _random_images(task: Task) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(_NUM_TRIED_IMAGES, task.in_channels, task.image_size, task.image_size, generator=generator)
-
-
-def _prove(folder: Path, trained: nn.Module, image_BCHW: torch.Tensor) -> None:
-    """Loads the folder as a user would; its logits must be those of the trained network, bit for bit."""
-    with torch.inference_mode():
-        expected_BK = trained(image_BCHW)
-        actual_BK = load_model(folder)(image_BCHW)
-    if not (expected_BK.isfinite().all() and torch.equal(actual_BK, expected_BK)):
-        raise ArchfrontError("the exported network does not compute what the trained one does", hint=_REPORT)
+    exact = "".join(f"{name}=={metadata.version(name).partition('+')[0]}\n" for name in packages)
+    least = f"# {names.LOADER_FILE} needs torch alone, 2.11 or later"
+    return f"{least}{f'; {names.ONNX_FILE} needs onnxruntime alone' if onnx else ''}.\n{exact}"
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -19,10 +19,11 @@ def trained_card(
     epochs: list[EpochReport],
     test: ClassificationScore,
     dataset: Mapping[str, Any],
+    files: frozenset[str],
     *,
     folder_name: str,
 ) -> str:
-    """Markdown; ``dataset`` is what training noted of its images beside the weights."""
+    """Markdown; ``dataset`` is what training noted of its images beside the weights, ``files`` what lies beside it."""
     architecture = config.architecture
     sections = [
         f"# {architecture.family} {architecture.architecture_id}",
@@ -32,7 +33,7 @@ def trained_card(
         "## Architecture\n\n" + table("field", architecture.to_dict().items()),
         "## Data\n\n" + table("setting", data_rows(config.frozen()["data"], dataset)),
         "## Training\n\n" + table("setting", _training(config, epochs)),
-        "## How to load\n\n" + loading_text(folder_name, has_onnx=False),
+        "## How to load\n\n" + loading_text(folder_name, files),
         "## Licence\n\n" + ON_LICENCE,
     ]
     return "\n\n".join(sections) + "\n"

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.config.identity import differences
 from orchestrator.errors import BadInputError, StorageError
-from orchestrator.export.loading import TRAINING_FILE
+from orchestrator.export.names import TRAINING_FILE
 from orchestrator.records import EpochReport
 from orchestrator.storage import read_json, write_json
 

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from orchestrator.errors import ArchfrontError
-from orchestrator.export.network import ExportedModel, TrainedNetwork, export_network
+from orchestrator.export.network import ExportedModel, TrainedNetwork, Verify, export_network
+from orchestrator.export.verify import verify_in_fresh_process
 from orchestrator.fit.card import trained_card
 from orchestrator.fit.config import FitConfig
 from orchestrator.fit.folder import add_epoch, claimed, epochs, finished, work_folder
@@ -58,8 +59,11 @@ class Fitted:
     exported: ExportedModel | None
 
 
-def fit(config: FitConfig, to: Path, listener: Listener) -> Fitted:
+def fit(config: FitConfig, to: Path, listener: Listener, *, verify: Verify = verify_in_fresh_process) -> Fitted:
     """Trains a network to its last epoch and leaves it in the folder ``to``.
+
+    Args:
+        verify: tries the folder before it has its name.
 
     Raises:
         BadInputError: ``to`` is something else or was begun otherwise, or data, weights or devices can't be used.
@@ -76,7 +80,7 @@ def fit(config: FitConfig, to: Path, listener: Listener) -> Fitted:
     folder = work_folder(to)
     with claimed(folder, frozen):
         trained = _trained(config, folder, listener)
-        fitted = _exported(config, trained, folder, to)
+        fitted = _exported(config, trained, folder, to, verify=verify)
     shutil.rmtree(folder)
     return fitted
 
@@ -99,7 +103,7 @@ def _trained(config: FitConfig, folder: Path, listener: Listener) -> Trained:
     return outcome
 
 
-def _exported(config: FitConfig, trained: Trained, folder: Path, to: Path) -> Fitted:
+def _exported(config: FitConfig, trained: Trained, folder: Path, to: Path, *, verify: Verify) -> Fitted:
     reports, test = epochs(folder), trained.test
     assert test is not None
     network = TrainedNetwork(
@@ -111,7 +115,7 @@ def _exported(config: FitConfig, trained: Trained, folder: Path, to: Path) -> Fi
         training={**config.frozen(), "result": _result(trained, reports, test)},
         card=functools.partial(trained_card, config, reports, test, folder_name=to.name),
     )
-    exported = export_network(network, to)
+    exported = export_network(network, to, verify=verify)
     return Fitted(accuracy=trained.final.accuracy, test=test, wall_time_s=trained.final.wall_time_s, exported=exported)
 
 

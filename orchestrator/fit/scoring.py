@@ -15,7 +15,8 @@ from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import DataSettings
 from orchestrator.data.dataset import Dataset, load
 from orchestrator.errors import BadInputError
-from orchestrator.export.loading import PREPROCESSING_FILE, TRAINING_FILE, load_model
+from orchestrator.export.loading import load_model
+from orchestrator.export.names import PREPROCESSING_FILE, TRAINING_FILE
 from orchestrator.fit.config import SplitName, parse_data, stored_data
 from orchestrator.fit.rank import device_of
 from orchestrator.scores import ClassificationScore

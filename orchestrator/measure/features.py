@@ -11,8 +11,7 @@ from orchestrator.config.runtimes import Runtime
 from search_spaces.columns import plain
 from search_spaces.cost_columns import CostColumns
 from search_spaces.costs import Layer
-
-_CONVOLUTIONS = ("conv", "depthwise_conv")
+from search_spaces.inference import executed
 
 # Kernels compute whole vectors of channels. Counting MACs so raised the rank correlation on held-out networks for 32x32
 # images from 0.92 to 0.96.
@@ -26,7 +25,7 @@ def latency_features(layers: Iterable[Layer], runtime: Runtime) -> Mapping[str, 
     ``weights`` are the parameters of convolutions and linear layers, ``moved`` the outputs of all others, in thousands.
     """
     sums: dict[str, float] = {}
-    for layer in _executed(layers, runtime):
+    for layer in executed(layers, is_folded=runtime.folds_batch_norms):
         kind = _kernel(layer)
         _add(sums, f"calls_{kind}", 1.0 * layer.repeats)
         if layer.macs:
@@ -46,16 +45,6 @@ def latency_feature_columns(columns: CostColumns, runtime: Runtime) -> Mapping[s
             column_N = features.setdefault(name, np.zeros(len(columns)))
             column_N[group.rows_G] = plain(value)
     return features
-
-
-def _executed(layers: Iterable[Layer], runtime: Runtime) -> Iterable[Layer]:
-    """Without the batch norms that are folded away: those that read a convolution."""
-    before = ""
-    for layer in layers:
-        is_folded = runtime.folds_batch_norms and layer.kind == "batch_norm" and before in _CONVOLUTIONS
-        if not is_folded:
-            yield layer
-        before = layer.kind
 
 
 def _kernel(layer: Layer) -> str:

@@ -1,6 +1,9 @@
-"""A study as one HTML page that needs nothing else, and its front as Markdown."""
+"""A study as one HTML page that needs nothing else, its planes as a picture, and its front as Markdown."""
 
 from orchestrator.report.markdown import to_markdown
 from orchestrator.report.page import render
+from orchestrator.report.png import to_png
+from orchestrator.report.saving import save
+from orchestrator.report.svg import to_svg
 
-__all__ = ["render", "to_markdown"]
+__all__ = ["render", "save", "to_markdown", "to_png", "to_svg"]

@@ -11,7 +11,7 @@ from orchestrator.report.markup import Html, joined, tag
 from orchestrator.report.view import StudyView, thinned
 
 MAX_CURVES = 300
-MAX_CURVE_POINTS = 6000
+MAX_CURVE_POINTS = 5000
 """Points of all curves together; longer curves are drawn through every second, third, ... epoch."""
 
 

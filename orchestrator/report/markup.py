@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from importlib import resources
 
 
 class Html(str):
@@ -26,6 +27,11 @@ def tag(name: str, /, *children: str, **attributes: object) -> Html:
 def joined(parts: Iterable[str]) -> Html:
     """Parts one after the other, text among them escaped."""
     return Html("".join(part if isinstance(part, Html) else html.escape(part) for part in parts))
+
+
+def asset(name: str) -> Html:
+    """A file beside these modules, which is markup of our own."""
+    return Html(resources.files("orchestrator.report").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _name(key: str) -> str:

@@ -1,13 +1,5 @@
 "use strict";
 (() => {
-  const page = document.documentElement;
-  page.classList.add("scripted");
-
-  // Families: a box hides its family in every figure and table.
-  for (const box of document.querySelectorAll(".filter input")) {
-    box.addEventListener("change", () => page.classList.toggle("hide-" + box.value, !box.checked));
-  }
-
   // What a mark says is what the row of its trial says: the page holds each figure once.
   const tip = document.createElement("div");
   tip.id = "tip";
@@ -68,6 +60,18 @@
       show(mark, box.right, box.bottom);
     });
     chart.addEventListener("focusout", hide);
+
+    // A chart is one stop of the tab key; arrows go from mark to mark, in the order of the front.
+    const marks = [...chart.querySelectorAll(".m")].reverse();
+    marks.forEach((mark, index) => mark.setAttribute("tabindex", index ? "-1" : "0"));
+    chart.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      const seen = marks.filter((mark) => getComputedStyle(mark).display !== "none");
+      const next = step && seen[seen.indexOf(document.activeElement) + step];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
   }
   addEventListener("keydown", (event) => event.key === "Escape" && hide());
   addEventListener("scroll", hide, { passive: true });

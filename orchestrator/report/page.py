@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator.records import StudySnapshot, TrialRecord, TrialState
 from orchestrator.report import wording
 from orchestrator.report.classes import class_tables
 from orchestrator.report.curves import learning_curves
-from orchestrator.report.markup import Html, joined, tag
+from orchestrator.report.dimensions import dimension_section
+from orchestrator.report.families import family_section
+from orchestrator.report.markers import marker, marker_shapes
+from orchestrator.report.markup import Html, asset, joined, tag
 from orchestrator.report.phases import phase_table
 from orchestrator.report.planes import planes
-from orchestrator.report.tables import budget_tables, front_table, trial_table
+from orchestrator.report.tables import front_table, trial_table
 from orchestrator.report.view import NUM_STYLES, StudyView, view_of
 from orchestrator.report.worth import growth_chart, growth_of, worth_section
 from orchestrator.selector import LatencyBasis
@@ -22,19 +25,15 @@ from orchestrator.selector import LatencyBasis
 # A browser that obeys it can't be made to load anything, whatever a name in the study contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
-_MARKERS = (
-    "M5,0A5,5 0 1 1 -5,0A5,5 0 1 1 5,0Z",
-    "M-4.4,-4.4H4.4V4.4H-4.4Z",
-    "M0,-5.6L5.4,3.9H-5.4Z",
-    "M0,-6L6,0L0,6L-6,0Z",
-    "M0,5.6L5.4,-3.9H-5.4Z",
-    "M-2,-5.5H2V-2H5.5V2H2V5.5H-2V2H-5.5V-2H-2Z",
-)
 
+def render(snapshot: StudySnapshot, links: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A study as one self-contained HTML page.
 
-def render(snapshot: StudySnapshot) -> str:
-    """A study as one self-contained HTML page."""
+    Args:
+        links: shown in its head: names and the addresses that they lead to.
+    """
     view = view_of(snapshot)
+    sections = list(_sections(view))
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -42,26 +41,40 @@ def render(snapshot: StudySnapshot) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{snapshot.name} · archfront"),
-        tag("style", _asset("page.css")),
+        tag("style", asset("figure.css"), asset("page.css")),
     )
-    body = tag("body", _marker_shapes(), tag("main", *_sections(view)), tag("script", _asset("page.js")))
+    body = tag(
+        "body",
+        tag("svg", marker_shapes(), class_="shapes", aria_hidden="true"),
+        _headline(view, links),
+        _contents(sections),
+        tag("main", *(_section(*section) for section in sections)),
+        tag("script", asset("page.js")),
+    )
     page = "<!doctype html>\n" + tag("html", head, body, lang="en")
     # A file name that is not UTF-8 becomes lone surrogates in Python, which no file can hold.
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def _sections(view: StudyView) -> Iterator[Html]:
-    yield _headline(view)
-    yield _section("front", "Pareto front", _filter(view), planes(view), front_table(view))
+def _sections(view: StudyView) -> Iterator[tuple[str, str, Sequence[Html]]]:
+    """Identity, title and content."""
+    yield "front", "Pareto front", (_filter(view), planes(view), front_table(view))
     if found := class_tables(view):
-        yield _section("classes", "Classes told apart", *found)
-    yield _section("training", "Search", *_search(view))
-    yield _section("families", "Families at equal budgets", budget_tables(view))
-    yield _section("trials", "All trials", trial_table(view))
-    yield _section("conditions", "Conditions and provenance", *_conditions(view))
+        yield "classes", "Classes told apart", found
+    yield "families", "Families at equal budgets", family_section(view)
+    if found := dimension_section(view):
+        yield "dimensions", "Dimensions of the space", found
+    yield "training", "Search", tuple(_search(view))
+    yield "trials", "All trials", (trial_table(view),)
+    yield "conditions", "Conditions and provenance", tuple(_conditions(view))
 
 
-def _headline(view: StudyView) -> Html:
+def _contents(sections: Iterable[tuple[str, str, Sequence[Html]]]) -> Html:
+    items = [tag("li", tag("a", title, href=f"#{identity}")) for identity, title, _ in sections]
+    return tag("nav", tag("ul", *items), aria_label="Sections")
+
+
+def _headline(view: StudyView, links: Mapping[str, str]) -> Html:
     snapshot = view.snapshot
     tiles = [_tile(*tile) for tile in _tiles(view)]
     parts = [
@@ -70,6 +83,9 @@ def _headline(view: StudyView) -> Html:
         tag("p", _summary(view), class_="lead"),
         tag("dl", *tiles, class_="tiles"),
     ]
+    if links:
+        items = [tag("li", tag("a", name, href=address)) for name, address in links.items()]
+        parts.append(tag("ul", *items, class_="links"))
     if view.front and view.basis is LatencyBasis.PREDICTED:
         text = "The front is provisional: latency is predicted, because not every member of it is measured yet."
         parts.append(tag("p", text, class_="notice", role="note"))
@@ -116,7 +132,7 @@ def _tile(name: str, figure: str, remark: str) -> Html:
     return tag("div", tag("dt", name), tag("dd", figure, class_="figure"), tag("dd", remark))
 
 
-def _section(identity: str, title: str, *content: Html) -> Html:
+def _section(identity: str, title: str, content: Sequence[Html]) -> Html:
     return tag("section", tag("h2", title, id=identity), *content, aria_labelledby=identity)
 
 
@@ -136,24 +152,13 @@ def _filter(view: StudyView) -> Html:
         tag(
             "label",
             tag("input", type="checkbox", checked="", value=f"f{index % NUM_STYLES}"),
-            tag(
-                "svg",
-                tag("use", href=f"#m{index % NUM_STYLES}"),
-                class_=f"k f{index % NUM_STYLES}",
-                viewBox="-7 -7 14 14",
-            ),
+            marker(index % NUM_STYLES),
             f"{family} ",
             tag("small", f"{counts[family]} on the front"),
         )
         for index, family in enumerate(view.families)
     ]
     return tag("fieldset", tag("legend", "Families"), *boxes, class_="filter") if boxes else Html()
-
-
-def _marker_shapes() -> Html:
-    shapes = [tag("path", d=path, id=f"m{index}") for index, path in enumerate(_MARKERS)]
-    small = [tag("path", d=path, id=f"s{index}", transform="scale(0.7)") for index, path in enumerate(_MARKERS)]
-    return tag("svg", tag("defs", *shapes, *small), class_="shapes", aria_hidden="true")
 
 
 def _conditions(view: StudyView) -> Iterator[Html]:
@@ -199,7 +204,3 @@ def _nested_item(item: Any) -> Html:
 
 def _holds_tables(values: Sequence[Any]) -> bool:
     return any(isinstance(value, Mapping) for value in values)
-
-
-def _asset(name: str) -> Html:
-    return Html(resources.files("orchestrator.report").joinpath(name).read_text(encoding="utf-8"))

@@ -1,11 +1,11 @@
-"""The front in two planes: accuracy against parameters, accuracy against latency."""
+"""The front in planes: accuracy against parameters, against latency, and against every further objective."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS
+from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, MACS, NUM_PARAMETERS, Direction
 from orchestrator.records import TrialRecord
 from orchestrator.report import wording
 from orchestrator.report.axes import BOTTOM, LEFT, RIGHT, TOP, Axis, Scale, axis_over, chart, frame
@@ -21,11 +21,16 @@ _TITLES = {NUM_PARAMETERS: "parameters", LATENCY_MS: "latency (ms)", MACS: "mult
 
 def planes(view: StudyView) -> Html:
     """One chart per cost, with a caption that says what is drawn; nothing where no trial is COMPLETED."""
-    names = [NUM_PARAMETERS, LATENCY_MS]
-    names += [MACS] if any(objective.name == MACS for objective in view.snapshot.objectives) else []
-    if not view.completed:
-        return Html()
-    return tag("div", *(_figure(view, name) for name in names), class_="charts")
+    return (
+        tag("div", *(tag("figure", *parts) for parts in plane_charts(view)), class_="charts")
+        if view.completed
+        else Html()
+    )
+
+
+def plane_charts(view: StudyView) -> list[tuple[Html, Html]]:
+    """Each chart and its caption; some trial is COMPLETED."""
+    return [_chart(view, name) for name in (NUM_PARAMETERS, LATENCY_MS, *view.further_costs)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +49,7 @@ class _Plane:
         return self.y_axis.at(record.value(ACCURACY))
 
 
-def _figure(view: StudyView, name: str) -> Html:
+def _chart(view: StudyView, name: str) -> tuple[Html, Html]:
     members = view.front_numbers
     others = thinned([record for record in view.completed if record.number not in members], MAX_POINTS)
     y_axis = _accuracy_axis(view)
@@ -52,16 +57,22 @@ def _figure(view: StudyView, name: str) -> Html:
     plane = _Plane(view=view, name=name, x_axis=_cost_axis(view, name, [*view.front, *visible]), y_axis=y_axis)
     svg = chart(
         f"plane-{name}",
-        frame(plane.x_axis, y_axis, x_title=_TITLES[name], y_title="validation accuracy"),
+        frame(plane.x_axis, y_axis, x_title=title_of(name), y_title="validation accuracy"),
         _stairs(plane),
         *_dominated(plane, visible),
         *(_member(plane, record) for record in reversed(view.front)),
         *(_label(plane, record) for record in (*visible, *view.front) if record.number in view.labels),
-        title=f"Validation accuracy against {_TITLES[name]}",
+        title=f"Validation accuracy against {title_of(name)}",
         description=_description(view, name),
         role="group",
     )
-    return tag("figure", svg, tag("figcaption", _caption(view, name, num_hidden=len(others) - len(visible))))
+    return svg, tag("figcaption", _caption(view, name, num_hidden=len(others) - len(visible)))
+
+
+def title_of(name: str) -> str:
+    """Of the axis of a cost."""
+    words = _TITLES.get(name, name.replace("_", " "))
+    return words if DIRECTIONS[name] is Direction.MINIMIZE else f"{words} (more is better)"
 
 
 def _accuracy_axis(view: StudyView) -> Axis:
@@ -75,10 +86,11 @@ def _accuracy_axis(view: StudyView) -> Axis:
 
 
 def _cost_axis(view: StudyView, name: str, shown: Sequence[TrialRecord]) -> Axis:
+    """The better the further left."""
     costs = [view.value(record, name) for record in shown]
-    if name == LATENCY_MS:
-        costs += [bound for record in view.front for bound in _interval(view, record) or ()]
-    return axis_over([max(cost, 1e-9) for cost in costs], start=LEFT, end=RIGHT, scale=Scale.LOG)
+    costs += [bound for record in view.front for bound in view.interval(record, name)]
+    start, end = (LEFT, RIGHT) if DIRECTIONS[name] is Direction.MINIMIZE else (RIGHT, LEFT)
+    return axis_over([max(cost, 1e-9) for cost in costs], start=start, end=end, scale=Scale.LOG)
 
 
 def _stairs(plane: _Plane) -> Html:
@@ -109,9 +121,12 @@ def _dominated(plane: _Plane, records: Sequence[TrialRecord]) -> Iterator[Html]:
 def _member(plane: _Plane, record: TrialRecord) -> Html:
     view, y, style = plane.view, plane.y(record), plane.view.style(record)
     parts: list[Html] = []
-    if plane.name == LATENCY_MS and (bounds := _interval(view, record)):
-        low, high = map(plane.x_axis.at, bounds)
+    low, high = map(plane.x_axis.at, view.interval(record, plane.name))
+    if low != high:
         parts.append(tag("line", x1=low, x2=high, y1=y, y2=y, class_="interval"))
+    low, high = map(plane.y_axis.at, view.accuracy_ends(record))
+    if low != high:
+        parts.append(tag("line", x1=plane.x(record), x2=plane.x(record), y1=low, y2=high, class_="doubt"))
     parts.append(tag("use", href=f"#m{style}", x=plane.x(record), y=y))
     stands_out = f"{view.labels[record.number]}, " if record.number in view.labels else ""
     label = f"Trial {record.number}, {record.family}, {stands_out}{figures(record)}"
@@ -139,12 +154,6 @@ def figures(record: TrialRecord) -> str:
     return f"accuracy {wording.accuracy(record.accuracy)}, {parameters}, latency {wording.latency(record)}"
 
 
-def _interval(view: StudyView, record: TrialRecord) -> tuple[float, float] | None:
-    if view.basis is LatencyBasis.PREDICTED or record.latency is None:
-        return None
-    return record.latency.low_ms, record.latency.high_ms
-
-
 def _description(view: StudyView, name: str) -> str:
     if not view.front:
         return f"{wording.count(len(view.completed), 'trial')} without a front: none is inside the constraints."
@@ -166,6 +175,8 @@ def _caption(view: StudyView, name: str, *, num_hidden: int) -> Html:
         sentences += ["Pale marks that were not measured stand at their prediction."]
     if name == LATENCY_MS and view.basis is LatencyBasis.PREDICTED:
         sentences += ["Latency is predicted."]
+    if any(low < high for low, high in map(view.accuracy_ends, view.front)):
+        sentences += ["Pale upright bars are 95\N{NO-BREAK SPACE}% intervals of the accuracy, cut off at the frame."]
     if num_hidden:
         sentences += [f"{wording.count(num_hidden, 'trial')} below the axis: not drawn."]
     return joined([" ".join(sentences)])

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, format_quantity
 from orchestrator.records import StudySnapshot, TrialRecord, TrialState
 from orchestrator.report import wording
-from orchestrator.selector import LatencyBasis, Policy, best, figure, front, latency_basis
+from orchestrator.selector import LatencyBasis, Policy, best, figure, front, interval, latency_basis
+from orchestrator.selector.certainty import accuracy_interval
 from search_spaces import registry
 
 NUM_STYLES = 6
@@ -48,6 +50,11 @@ class StudyView:
     def completed(self) -> tuple[TrialRecord, ...]:
         return tuple(record for record in self.snapshot.records if record.state is TrialState.COMPLETED)
 
+    @property
+    def num_validation(self) -> int | None:
+        """Images of the validation split; None where that is not known."""
+        return self.snapshot.num_validation
+
     def style(self, record: TrialRecord) -> int:
         return self.families.index(record.family) % NUM_STYLES
 
@@ -55,18 +62,48 @@ class StudyView:
         """A figure as the front compares it."""
         return figure(record, name, self.basis)
 
+    def interval(self, record: TrialRecord, name: str) -> tuple[float, float]:
+        """Between which ends a figure lies; twice the figure where it is exact or predicted."""
+        return interval(record, name, self.basis)
+
+    def accuracy_ends(self, record: TrialRecord) -> tuple[float, float]:
+        """Of the 95 % interval of its accuracy; twice the accuracy where nothing is known of it."""
+        known = accuracy_interval(record, self.num_validation)
+        return (record.value(ACCURACY),) * 2 if known is None else (known.low, known.high)
+
+    @property
+    def further_costs(self) -> list[str]:
+        """Objectives beside accuracy, parameters and latency."""
+        usual = (ACCURACY, NUM_PARAMETERS, LATENCY_MS)
+        return [objective.name for objective in self.snapshot.objectives if objective.name not in usual]
+
+    @property
+    def front_columns(self) -> tuple[str, ...]:
+        """Names of what ``front_cells`` gives."""
+        further = (name.replace("_", " ") for name in self.further_costs if name != MACS)
+        seeds = ("further seeds",) if self.has_seeds else ()
+        return ("family", "architecture", "parameters", "MACs", "latency", *further, "validation", *seeds, "test")
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether a member of the front was trained again from other seeds."""
+        return any(record.seeds for record in self.front)
+
     def architecture(self, record: TrialRecord) -> str:
         return wording.architecture(record.architecture, self.shown_fields[record.family])
 
     def front_cells(self, record: TrialRecord) -> tuple[str, ...]:
-        """Family, architecture, parameters, MACs, latency, validation and test accuracy, as a table shows them."""
+        """A member of the front as a table shows it."""
+        further = (name for name in self.further_costs if name != MACS)
         return (
             record.family,
             self.architecture(record),
             f"{record.num_parameters:,}",
             wording.macs(record.macs),
             wording.latency(record),
+            *(format_quantity(name, self.value(record, name)) for name in further),
             wording.accuracy(record.accuracy),
+            *([wording.seeds(record)] if self.has_seeds else []),
             wording.accuracy(record.test_accuracy),
         )
 

@@ -8,15 +8,19 @@ import secrets
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.errors import ArchfrontError, BadInputError
-from orchestrator.runtime.layout import NodeResources
+from orchestrator.runtime import versions
+from orchestrator.runtime.layout import ACCELERATOR, LATENCY_SLOT, NodeResources
 
 LOCAL = "local"
 """The address of a Ray that is started for one study and ends with it."""
+IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""In the environment of a job's program, which runs by what its node has installed."""
 
 # What Ray reads when it is imported or started. A user's own settings win.
 ENVIRONMENT = {
@@ -59,7 +63,7 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
     """Starts or joins Ray and returns its nodes.
 
     Raises:
-        BadInputError: no Ray answers at the address.
+        BadInputError: no Ray answers at the address, or its nodes run different versions.
     """
     import ray
     import ray.tune  # 3 s, which here pass beside the laboratory's import of torch
@@ -74,21 +78,49 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
         with _own_signals():
             ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        if address == LOCAL:
-            raise ArchfrontError(f"Ray can't be started: {error}") from error
-        raise BadInputError(
-            f"cannot reach Ray at {address}: {str(error).splitlines()[0]}",
-            hint="start it with `ray start --head`, correct --address or $RAY_ADDRESS, or leave both out",
-        ) from error
-    return [
-        NodeResources(
-            name=node["NodeManagerHostname"],
-            num_cpus=node["Resources"].get("CPU", 0.0),
-            num_gpus=node["Resources"].get("GPU", 0.0),
+        raise _no_ray(address, error) from error
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) > 1 or (address != LOCAL and IN_A_JOB not in os.environ):
+        versions.check([*versions.collect(_names(nodes)), versions.Versions(node="this process", **versions.probe()())])
+    return [_offer(node) for node in nodes]
+
+
+def _no_ray(address: str, error: Exception) -> ArchfrontError:
+    if address == LOCAL:
+        return ArchfrontError(f"Ray can't be started: {error}")
+    if "Version mismatch" in str(error):
+        lines = "\n".join(f"  {line}" for line in str(error).splitlines()[1:] if line)
+        return BadInputError(
+            f"the cluster at {address} runs other versions:\n{lines}",
+            hint="install the cluster's Python and Ray here, or submit the study as a job: archfront submit",
         )
-        for node in ray.nodes()
-        if node["Alive"]
-    ]
+    return BadInputError(
+        f"cannot reach Ray at {address}: {str(error).splitlines()[0]}",
+        hint="start it with `ray start --head`, correct --address or $RAY_ADDRESS, or leave both out",
+    )
+
+
+def _names(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What people call the nodes, by Ray's names; hosts of one name are told apart by their addresses."""
+    hosts = Counter(node["NodeManagerHostname"] for node in nodes)
+    return {
+        node["NodeID"]: node["NodeManagerHostname"]
+        if hosts[node["NodeManagerHostname"]] == 1
+        else node["NodeManagerAddress"]
+        for node in nodes
+    }
+
+
+def _offer(node: Mapping[str, Any]) -> NodeResources:
+    resources: Mapping[str, float] = node["Resources"]
+    types = (name.removeprefix(ACCELERATOR) for name in resources if name.startswith(ACCELERATOR))
+    return NodeResources(
+        name=node["NodeManagerHostname"],
+        num_cpus=resources.get("CPU", 0.0),
+        num_gpus=resources.get("GPU", 0.0),
+        accelerators=frozenset(types),
+        has_latency_slot=resources.get(LATENCY_SLOT, 0.0) > 0,
+    )
 
 
 @contextmanager

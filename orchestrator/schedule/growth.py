@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator import pareto
-from orchestrator.objectives import LATENCY_MS, Constraint, Direction, Objective
+from orchestrator.objectives import ACCURACY, Constraint, Objective, cost
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.selector import is_feasible
 
@@ -86,16 +86,16 @@ class FrontGrowth:
 
     def _scale(self, points_FK: NDArray[np.float64]) -> NDArray[np.float64]:
         """Costs by their logarithm: a tenth less counts the same for small and large networks."""
-        is_cost_K = [one.direction is Direction.MINIMIZE for one in self._objectives]
+        is_cost_K = [one.name != ACCURACY for one in self._objectives]
         scaled_FK = points_FK.copy()
         scaled_FK[:, is_cost_K] = np.log10(np.maximum(points_FK[:, is_cost_K], _LEAST_COST))
         return scaled_FK
 
 
 def search_point(record: TrialRecord, objectives: Sequence[Objective]) -> list[float]:
-    """A COMPLETED trial as the search compares it: latency as predicted, all to be minimised."""
+    """A COMPLETED trial as the search compares it: what is timed as predicted, all to be minimised."""
     return [
-        one.direction.sign * (record.predicted_latency_ms if one.name == LATENCY_MS else record.value(one.name))
+        -record.predicted(one.name) if one.name == ACCURACY else cost(one.name, record.predicted(one.name))
         for one in objectives
     ]
 

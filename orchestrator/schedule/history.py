@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.objectives import Direction, Objective
+from orchestrator.objectives import ACCURACY, Objective
 from orchestrator.records import TrialRecord
 from orchestrator.schedule.progress import Peers, progress
 
@@ -28,7 +28,7 @@ class History:
         self._rungs = tuple(rungs)
         self._records: list[TrialRecord] = []
         self._row_of: dict[int, int] = {}
-        num_costs = sum(one.direction is Direction.MINIMIZE for one in objectives)
+        num_costs = sum(one.name != ACCURACY for one in objectives)
         self._columns = _Columns.empty(num_costs=num_costs, num_rungs=len(self._rungs))
 
     def observe(self, records: Mapping[int, TrialRecord]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.objectives import LATENCY_MS, Direction, Objective
+from orchestrator.objectives import ACCURACY, Objective, cost
 from orchestrator.records import TrialRecord
 
 
@@ -21,8 +21,8 @@ class Progress:
     """What is known of a trial, in whatever state.
 
     Attributes:
-        costs: the study's cost objectives, each to be minimised, in one order for all trials. Latency is predicted for
-            all of them: it is what a running trial has.
+        costs: the study's objectives but accuracy, each to be minimised, in one order for all trials. What is timed is
+            predicted for all of them: it is what a running trial has.
         accuracy_at: validation accuracy by epoch.
         final_accuracy: of a COMPLETED trial.
     """
@@ -80,9 +80,9 @@ class Peers:
 
 def progress(record: TrialRecord, objectives: Sequence[Objective]) -> Progress:
     """The part of a record that a rule looks at."""
-    costs = (objective.name for objective in objectives if objective.direction is Direction.MINIMIZE)
+    names = (objective.name for objective in objectives if objective.name != ACCURACY)
     return Progress(
-        costs=tuple(record.predicted_latency_ms if name == LATENCY_MS else record.value(name) for name in costs),
+        costs=tuple(cost(name, record.predicted(name)) for name in names),
         accuracy_at={report.epoch: report.accuracy for report in record.reports if math.isfinite(report.accuracy)},
         final_accuracy=record.accuracy,
     )

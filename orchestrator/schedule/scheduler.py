@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -10,6 +11,13 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from orchestrator.records import Cause
 from orchestrator.schedule.referee import Referee
 from orchestrator.store.messages import from_tune
+
+
+class HasErrorFile(Protocol):
+    """The part of Tune's trial that says where its error is written; None where it has had none."""
+
+    @property
+    def error_file(self) -> str | None: ...
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -30,7 +38,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         assert self._referee is not None
-        error = trial.get_error() if hasattr(trial, "get_error") else None
+        error = written_error(trial)
         cause = Cause.OUT_OF_MEMORY if is_out_of_memory(error) else Cause.WORKER_DIED
         self._referee.lose(trial.config["trial"], trial.config["token"], told(error), cause=cause)
 
@@ -44,8 +52,18 @@ def is_out_of_memory(error: object) -> bool:
 
 
 def told(error: object) -> str:
-    """How a worker's end is told: why Ray ended it, else the first line."""
-    lines = str(error).strip().splitlines() if error else []
+    """How a worker's end is told in one line: why Ray ended it, why an actor is dead, else what was raised."""
+    lines = [line for line in str(error).strip().splitlines() if line.strip()] if error else []
     if is_out_of_memory(error):
         return next((line for line in lines if "low on memory" in line), "its node ran out of memory").strip()[:300]
-    return lines[0][:200] if lines else "its process ended"
+    if any(line.startswith("Traceback") for line in lines):
+        return lines[-1][:200]
+    return next((line for line in lines if "because" in line), lines[0] if lines else "its process ended")[:200]
+
+
+def written_error(trial: HasErrorFile) -> str:
+    """What Tune has written of a trial's error beside its results; ``get_error`` looks where it is never copied to."""
+    try:
+        return Path(trial.error_file or "").read_text(errors="replace").partition("\n")[2]  # below "Failure # 1 (...)"
+    except OSError:
+        return ""

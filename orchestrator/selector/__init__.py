@@ -4,8 +4,10 @@ numpy is imported where it computes: the names alone (policies for ``--help``) c
 """
 
 from orchestrator.selector.dominance import (
+    Dominated,
     Domination,
     LatencyBasis,
+    dominated,
     dominators,
     figure,
     front,
@@ -13,15 +15,21 @@ from orchestrator.selector.dominance import (
     is_feasible,
     latency_basis,
 )
+from orchestrator.selector.exchange import Change, Exchange, exchanges
 from orchestrator.selector.policies import Policy, Selection, best
 
 __all__ = [
+    "Change",
+    "Dominated",
     "Domination",
+    "Exchange",
     "LatencyBasis",
     "Policy",
     "Selection",
     "best",
+    "dominated",
     "dominators",
+    "exchanges",
     "figure",
     "front",
     "interval",

@@ -14,7 +14,7 @@ stand on the front (``pareto.clearly_non_dominated``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,6 +41,20 @@ class Domination:
     record: TrialRecord
     margins: Mapping[str, float]
     text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dominated:
+    """A feasible trial off the front.
+
+    Attributes:
+        by: the most accurate trial that dominates it.
+        num_more: how many others do.
+    """
+
+    record: TrialRecord
+    by: Domination
+    num_more: int
 
 
 def front(
@@ -83,24 +97,36 @@ def dominators(
     return tuple(_domination(other, record, objectives=objectives, basis=basis) for other in better)
 
 
+def dominated(
+    records: Iterable[TrialRecord], objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+) -> tuple[Dominated, ...]:
+    """Every feasible trial off the front with whom it loses to, most accurate first; ``dominators`` for all at once."""
+    everyone = _eligible(records, constraints)
+    field, basis = _comparable(everyone, objectives, constraints)
+    compared = {record.number for record in field}
+    others = [record for record in everyone if record.number not in compared]
+    found = [
+        *_losers(field, field, objectives, basis=basis),
+        *_losers(others, everyone, objectives, basis=LatencyBasis.PREDICTED),
+    ]
+    return tuple(sorted(found, key=lambda one: order_of(one.record, LatencyBasis.PREDICTED)))
+
+
 def is_feasible(record: TrialRecord, constraints: Iterable[Constraint]) -> bool:
     """Whether a COMPLETED trial is inside every constraint."""
     return all(constraint.violation(record.value(constraint.name)) <= 0 for constraint in constraints)
 
 
 def figure(record: TrialRecord, name: str, basis: LatencyBasis) -> float:
-    """A figure of a trial, with latency as the basis says."""
-    if name == LATENCY_MS and basis is LatencyBasis.PREDICTED:
-        return record.predicted_latency_ms
-    return record.value(name)
+    """A figure of a trial, with what is timed as the basis says."""
+    return record.predicted(name) if basis is LatencyBasis.PREDICTED else record.value(name)
 
 
 def interval(record: TrialRecord, name: str, basis: LatencyBasis) -> tuple[float, float]:
-    """Between which ends a figure lies: those of the 95 % interval of a measured latency; else the figure twice."""
-    if name == LATENCY_MS and basis is LatencyBasis.MEASURED and record.latency is not None:
-        return record.latency.low_ms, record.latency.high_ms
-    value = figure(record, name, basis)
-    return value, value
+    """Between which ends a figure lies: those of the 95 % interval of what was measured; else the figure twice."""
+    if basis is LatencyBasis.MEASURED:
+        return record.interval(name)
+    return record.predicted(name), record.predicted(name)
 
 
 def order_of(record: TrialRecord, basis: LatencyBasis) -> tuple[float, ...]:
@@ -135,6 +161,25 @@ def _compared(record: TrialRecord, other: TrialRecord, name: str, basis: Latency
     return f"{text} (within the noise)" if is_noise else text
 
 
+def _losers(
+    records: Iterable[TrialRecord],
+    field: Sequence[TrialRecord],
+    objectives: Sequence[Objective],
+    *,
+    basis: LatencyBasis,
+) -> Iterator[Dominated]:
+    import numpy as np
+
+    ordered = sorted(field, key=lambda record: order_of(record, basis))
+    highs = np.array([_box(record, objectives, basis)[1] for record in ordered])
+    for record in records:
+        low = np.array(_box(record, objectives, basis)[0])
+        rows = np.flatnonzero((highs <= low).all(axis=1) & (highs < low).any(axis=1))
+        if len(rows):
+            by = _domination(ordered[rows[0]], record, objectives=objectives, basis=basis)
+            yield Dominated(record=record, by=by, num_more=len(rows) - 1)
+
+
 def _domination(
     better: TrialRecord, worse: TrialRecord, *, objectives: Sequence[Objective], basis: LatencyBasis
 ) -> Domination:
@@ -151,11 +196,10 @@ def _comparable(
     """The trials that can be compared with each other, and by which latency."""
     eligible = _eligible(records, constraints)
     provisional = _non_dominated(eligible, objectives, LatencyBasis.PREDICTED)
-    conditions = {record.latency.conditions if record.latency is not None else None for record in provisional}
+    conditions = {record.measured_under for record in provisional}
     if len(conditions) != 1 or None in conditions:
         return eligible, LatencyBasis.PREDICTED
-    measured = [record for record in eligible if record.latency is not None and record.latency.conditions in conditions]
-    return measured, LatencyBasis.MEASURED
+    return [record for record in eligible if record.measured_under in conditions], LatencyBasis.MEASURED
 
 
 def _eligible(records: Iterable[TrialRecord], constraints: Sequence[Constraint]) -> list[TrialRecord]:

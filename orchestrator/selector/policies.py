@@ -11,11 +11,14 @@ from enum import StrEnum
 from orchestrator.errors import NothingFeasibleError
 from orchestrator.objectives import (
     ACCURACY,
+    DIRECTIONS,
     LATENCY_MS,
     NUM_PARAMETERS,
+    TIMED,
     Constraint,
     Direction,
     Objective,
+    cost,
     format_quantity,
 )
 from orchestrator.records import TrialRecord, TrialState
@@ -106,9 +109,9 @@ def _ranked(
 
 
 def _knee_point(record: TrialRecord, objectives: Sequence[Objective], basis: LatencyBasis) -> list[float]:
-    values = [(objective.direction, figure(record, objective.name, basis)) for objective in objectives]
+    values = [(objective.name, figure(record, objective.name, basis)) for objective in objectives]
     # A cost of 0 has no logarithm; no network that runs has one, and the smallest float keeps it the cheapest.
-    return [-value if way is Direction.MAXIMIZE else math.log(max(value, math.ulp(0.0))) for way, value in values]
+    return [-value if name == ACCURACY else math.log(max(cost(name, value), math.ulp(0.0))) for name, value in values]
 
 
 _RULES = {
@@ -166,11 +169,12 @@ def _distance(record: TrialRecord, limits: Sequence[Constraint]) -> tuple[float,
 def _miss(record: TrialRecord, limit: Constraint) -> str:
     value = record.value(limit.name)
     text = f"{limit.name} {format_quantity(limit.name, value)}"
-    if limit.name == LATENCY_MS and record.latency is None:
+    if limit.name in TIMED and record.measured_under is None:
         text += " (predicted)"
     if limit.name == ACCURACY:
         return f"{text} is {limit.bound - value:.2g} below {format_quantity(limit.name, limit.bound)}"
-    return f"{text} is {percent(limit.violation(value))} above {format_quantity(limit.name, limit.bound)}"
+    side = "above" if DIRECTIONS[limit.name] is Direction.MINIMIZE else "below"
+    return f"{text} is {percent(limit.violation(value))} {side} {format_quantity(limit.name, limit.bound)}"
 
 
 def _joined(limits: Sequence[Constraint]) -> str:

@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator import pareto
+from orchestrator.config.known_costs import known_costs
+from orchestrator.config.settings import LatencySettings
 from orchestrator.objectives import ACCURACY, LATENCY_MS, NUM_PARAMETERS, Objective
 from orchestrator.simulate.table import ArchitectureTable, TableRow
 
@@ -87,7 +89,7 @@ class Scorer:
 
         Args:
             objectives: accuracy, and figures that are minimised.
-            image_size: the side that MACs are counted at, where they are an objective.
+            image_size: the side that MACs and memory are counted at, where they are an objective.
         """
         raw_NM = np.array([mean_figures(row, objectives, image_size=image_size) for row in table.rows.values()])
         scaled_NM = _scaled(raw_NM)
@@ -148,7 +150,7 @@ def figures(
     """A network's objectives before scaling, all minimised; infinite where there is no accuracy.
 
     Raises:
-        ValueError: MACs are an objective, and no image size is given.
+        ValueError: MACs or another cost beside parameters is an objective, and no image size is given.
     """
     return [_figure(row, accuracy, objective.name, image_size=image_size) for objective in objectives]
 
@@ -161,8 +163,8 @@ def _figure(row: TableRow, accuracy: float, name: str, *, image_size: int | None
     if name == LATENCY_MS:
         return math.log10(row.latency_ms)
     if image_size is None:
-        raise ValueError("MACs are an objective: give the image size that they are counted at")
-    return math.log10(row.architecture.macs(image_size))
+        raise ValueError(f"{name} is an objective: give the image size that it is counted at")
+    return math.log10(known_costs(row.architecture.layers(image_size), LatencySettings())[name])
 
 
 def _scaled(raw_NM: NDArray[np.float64]) -> NDArray[np.float64]:

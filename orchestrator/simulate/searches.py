@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator.config.settings import SamplerName, SchedulerName, SearchConfig
 from orchestrator.errors import BadInputError
+from orchestrator.objectives import THROUGHPUT_PER_S
 from orchestrator.simulate.score import Completion, GrowingFront, Scorer, Trace
 from orchestrator.simulate.study import SimulatedStudy
 from orchestrator.simulate.table import ArchitectureTable
@@ -103,11 +104,13 @@ def random_search(config: SearchConfig) -> SearchConfig:
 
 
 def check_covered(config: SearchConfig, table: ArchitectureTable) -> None:
-    """Refuses a table that has next to nothing of the study's space.
+    """Refuses a table that has next to nothing of the study's space, or not what the study asks for.
 
     Raises:
-        BadInputError: with the share that it has.
+        BadInputError: with the share that it has, or the figure that it lacks.
     """
+    if THROUGHPUT_PER_S in {one.name for one in config.objectives} | {one.name for one in config.constraints}:
+        raise BadInputError("the table has no throughput", hint=f"take {THROUGHPUT_PER_S} out of the study")
     rng = random.Random(0)
     ids = []
     for _ in range(_NUM_PROBES):

@@ -11,6 +11,7 @@ from typing import Self
 
 from orchestrator.config.identity import config_hash, frozen_settings
 from orchestrator.config.settings import SearchConfig
+from orchestrator.objectives import LATENCY_MS
 from orchestrator.records import Cause, EpochReport, TrialState
 from orchestrator.schedule.referee import Referee
 from orchestrator.schedule.rungs import rung_judge
@@ -20,6 +21,7 @@ from orchestrator.store.messages import Message, MessageKind, WorkerResult
 from orchestrator.store.opening import create, take
 from orchestrator.store.rows import Attempt
 from orchestrator.store.store import StudyStore
+from orchestrator.suggest.costing import Prediction
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.wiring import proposals_of
 from search_spaces.architecture import Architecture
@@ -50,7 +52,9 @@ class SimulatedStudy:
         self._table = table
         self._table_seed = table_seed
         self._num_epochs = min(config.recipe.epochs, table.num_epochs)
-        self._proposals: Proposals = proposals_of(store, config, predict_latency_ms=self._latency_ms)
+        self._proposals: Proposals = proposals_of(
+            store, config, predictions={LATENCY_MS: Prediction(of_one=self._latency_ms)}
+        )
         judge = rung_judge(store, config)
         self._referee = Referee(store, decide=judge, max_attempts=MAX_ATTEMPTS, on_end=lambda: None)
         self._events: list[tuple[float, int, int]] = []  # time, trial, epoch that ends

@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.records import EpochReport, TrialRecord
 from orchestrator.scores import ClassificationScore
+from orchestrator.selector.certainty import further_figures
 from orchestrator.store.events import (
     ArtifactWritten,
     EpochReported,
@@ -43,6 +44,9 @@ def trial_started(record: TrialRecord, *, at_ms: int | None = None) -> Announcem
         "num_parameters": float(record.num_parameters),
         "macs": float(record.macs),
         "predicted_latency_ms": record.predicted_latency_ms,
+        "file_bytes": record.file_bytes,
+        "peak_memory_bytes": record.peak_memory_bytes,
+        "predicted_throughput_per_s": record.predicted_throughput_per_s,
     }
     return _row(
         TrialStarted(
@@ -51,7 +55,7 @@ def trial_started(record: TrialRecord, *, at_ms: int | None = None) -> Announcem
             family=record.family,
             architecture_id=record.architecture_id,
             params=params,
-            metrics=metrics,
+            metrics={name: float(value) for name, value in metrics.items() if value is not None},
         )
     )
 
@@ -72,9 +76,11 @@ def trial_ended(record: TrialRecord, *, at_ms: int | None = None) -> Announcemen
         "accuracy": record.accuracy,
         "loss": record.loss,
         "latency_ms": record.latency.median_ms if record.latency else None,
+        "throughput_per_s": record.throughput.images_per_s if record.throughput else None,
         "test_accuracy": record.test_accuracy,
         "wall_time_s": record.wall_time_s,
         **(_test_figures(record.test_score) if record.test_score else {}),
+        **further_figures(record),
     }
     return _row(
         TrialEnded(

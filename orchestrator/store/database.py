@@ -5,14 +5,34 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import StorageError, StudyError
 from orchestrator.storage import free_bytes
+from orchestrator.store.remote_log import RemoteLog
+from orchestrator.store.segments import Statement
 
 BUSY_TIMEOUT_S = 20.0
+
+
+class _Connection(sqlite3.Connection):
+    """Remembers what a transaction executes, for a study whose history lies in remote storage."""
+
+    statements: list[Statement] | None = None
+
+    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
+        if self.statements is not None:
+            self.statements.append(Statement(sql, values))
+        return super().execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> sqlite3.Cursor:
+        listed = list(rows)
+        if self.statements is not None:
+            self.statements.append(Statement(sql, listed, is_many=True))
+        return super().executemany(sql, listed)
 
 
 class Database:
@@ -21,11 +41,13 @@ class Database:
     WAL with ``synchronous=FULL``: what is committed survives the end of the machine (0.2 ms a commit, median).
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
+    def __init__(self, path: Path, connection: _Connection) -> None:
+        self.path = path
         self._connection = connection
+        self._file = _file_at(path)
         self.lock = threading.RLock()
         self.owner_epoch = 0
+        self.log: RemoteLog | None = None  # where the study lies in remote storage
 
     @classmethod
     def open(cls, path: Path) -> Database:
@@ -35,7 +57,9 @@ class Database:
             StorageError: it can't be opened or written.
         """
         try:
-            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, factory=_Connection
+            )
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
@@ -58,7 +82,7 @@ class Database:
         """
         try:
             uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if _is_at_rest(path) else ''}"
-            connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)
+            connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, factory=_Connection)
             connection.row_factory = sqlite3.Row
             connection.execute("SELECT 1 FROM sqlite_master")
         except sqlite3.Error as error:
@@ -66,35 +90,65 @@ class Database:
         return cls(path, connection)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, waits: bool = True) -> Iterator[sqlite3.Connection]:
         """All or nothing; refused once another driver has taken the study.
+
+        Args:
+            waits: return when remote storage has it as well, where there is one. What doesn't wait is there within a
+                second, and before anything that is committed later.
 
         Raises:
             StudyError: another driver owns the study now; nothing was written.
-            StorageError: the disk is full or fails; nothing was written.
+            StorageError: the disk is full or fails, and nothing was written; or the remote storage can't be reached,
+                and nothing is to be acknowledged.
         """
         with self.lock:
+            if self.log is not None:
+                self.log.check()
+            with self._committing() as statements:
+                yield self._connection
+            if self.log is not None:
+                self.log.append(tuple(statements))
+        if self.log is not None and waits:
+            self.log.ship()
+
+    @contextmanager
+    def _committing(self) -> Iterator[list[Statement]]:
+        """Gives the list that the statements of the block go to."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    self._check_owner()
-                    yield self._connection
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
-                self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                room = f" ({free_bytes(self._path):,} bytes are free)"
-                raise StorageError(
-                    f"{self._path}: can't be written: {error}{room}",
-                    hint="make room, or end the program that holds it",
-                ) from error
-            except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
-                    raise
-                raise _damaged(self._path, error) from error
+                self._check_owner()
+                statements: list[Statement] = []
+                self._connection.statements = statements
+                yield statements
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._connection.statements = None
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            room = f" ({free_bytes(self.path):,} bytes are free)"
+            raise StorageError(
+                f"{self.path}: can't be written: {error}{room}",
+                hint="make room, or end the program that holds it",
+            ) from error
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            raise _damaged(self.path, error) from error
+
+    @property
+    def num_committed(self) -> int:
+        """Transactions of this driver, for ``is_safe``; 0 where nothing but the disk must have them."""
+        return self.log.num_committed if self.log is not None else 0
+
+    def is_safe(self, num_committed: int) -> bool:
+        """Whether the first so many transactions are where they are to be."""
+        return self.log is None or self.log.num_shipped >= num_committed
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Reads outside a transaction.
@@ -108,7 +162,23 @@ class Database:
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
-                raise _damaged(self._path, error) from error
+                raise _damaged(self.path, error) from error
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All that is read inside the block is of one moment, whatever the owner commits meanwhile."""
+        with self.lock:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def copy_to(self, path: Path) -> None:
+        """Writes all that is committed to a new file of its own."""
+        with self.lock, closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
 
     def close(self) -> None:
         with self.lock:
@@ -117,12 +187,27 @@ class Database:
     def _check_owner(self) -> None:
         if self.owner_epoch == 0:
             return
+        if self.log is None and _file_at(self.path) != self._file:  # it goes on in a file without a path
+            raise StorageError(
+                f"{self.path}: was moved, removed or replaced while this driver wrote into it; it has written nothing "
+                "since",
+                hint=f"put it back, or archfront repair {self.path.parent} makes it anew from the trials' folders",
+            )
         row = self._connection.execute("SELECT owner_epoch FROM study").fetchone()
         if row["owner_epoch"] != self.owner_epoch:
             raise StudyError(
-                f"{self._path.parent}: another driver has taken this study over (owner epoch {row['owner_epoch']})",
+                f"{self.path.parent}: another driver has taken this study over (owner epoch {row['owner_epoch']})",
                 hint="this driver has written nothing since",
             )
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to; None where it leads to none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from orchestrator.store.schema import SCHEMA_VERSION
-from orchestrator.store.sealed import read_sealed
+from orchestrator.store.sealed import parse_sealed, read_sealed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,15 @@ class Identity:
 
 def read_identity(path: Path) -> Identity | None:
     """What ``study.json`` says; None where it is absent, damaged, or of an earlier archfront."""
-    fields = read_sealed(path) or {}
+    return _identity(read_sealed(path) or {})
+
+
+def parse_identity(content: bytes | None) -> Identity | None:
+    """The same of what such a file holds, where it lies in remote storage."""
+    return _identity((parse_sealed(content) if content else None) or {})
+
+
+def _identity(fields: Mapping[str, Any]) -> Identity | None:
     try:
         return Identity(**{field.name: fields[field.name] for field in dataclasses.fields(Identity)})
     except KeyError:

@@ -7,14 +7,15 @@ import os
 import socket
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import psutil
 
 from orchestrator.errors import StudyError
 from orchestrator.failpoints import failpoint
-from orchestrator.storage import put_once, write_bytes
-from orchestrator.store.paths import StudyPaths
+from orchestrator.storage.remote import Remote
+
+OWNERS = "owner"
 
 _TAKEOVER = "wait for it, stop it, or give --takeover if you know that it is dead"
 
@@ -24,6 +25,8 @@ class Owner:
     """A driver process, told apart from a later one with the same pid by when it started.
 
     Attributes:
+        started_at: seconds after its machine's boot: a clock that is set moves every other time of a process, and would
+            make a living driver look like a dead one.
         released: it has given the study back.
     """
 
@@ -38,7 +41,7 @@ class Owner:
     def current(cls) -> Owner:
         return cls(
             pid=os.getpid(),
-            started_at=psutil.Process().create_time(),
+            started_at=started_at(psutil.Process()),
             host=socket.gethostname(),
             boot_id=_boot_id(),
             since=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -55,7 +58,7 @@ class Owner:
             return False
         try:
             process = psutil.Process(self.pid)
-            is_it = abs(process.create_time() - self.started_at) < 1.0
+            is_it = abs(started_at(process) - self.started_at) < 1.0
             return bool(is_it and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
@@ -68,51 +71,80 @@ class Owner:
         return cls(**json.loads(text))
 
 
-def claim(paths: StudyPaths, *, recorded_epoch: int, recorded: Owner | None, takeover: bool) -> int:
+def claim(home: Remote, *, takeover: bool, recorded_epoch: int = 0, recorded: Owner | None = None) -> int:
     """Makes this process the owner under a new epoch; of several that try at once, one succeeds.
 
     Args:
+        home: where the study lies: its directory, or its remote storage.
         recorded_epoch: as study.db has it; it is behind while somebody is taking the study.
         recorded: whom study.db names; None where it names nobody.
 
     Raises:
         StudyError: another driver holds the study, or was faster.
     """
-    newest = highest_owner_epoch(paths.owner(0).parent)
+    newest = highest_owner_epoch(home)
     if not takeover:
-        holder = recorded if newest <= recorded_epoch else _read(paths, newest)
+        holder = recorded if newest <= recorded_epoch else read_owner(home, newest)
         if holder is not None and not holder.released and holder.may_be_alive():
-            raise held_error(paths.root, holder)
+            raise held_error(home, holder)
     owner_epoch = max(recorded_epoch, newest) + 1
     failpoint("lease.before_link")
-    if not put_once(paths.owner(owner_epoch), Owner.current().to_json().encode()):
-        raise held_error(paths.root, _read(paths, owner_epoch))
+    if not home.put_once(owner_name(owner_epoch), Owner.current().to_json().encode()):
+        raise held_error(home, read_owner(home, owner_epoch))
     return owner_epoch
 
 
-def release(paths: StudyPaths, owner_epoch: int) -> None:
+def release(home: Remote, owner_epoch: int) -> None:
     """Notes beside study.db that the owner of an epoch has given the study back, for when study.db is lost."""
-    owner = replace(_read(paths, owner_epoch), released=True)
-    write_bytes(paths.owner(owner_epoch), owner.to_json().encode())
+    owner = replace(read_owner(home, owner_epoch), released=True)
+    home.put(owner_name(owner_epoch), owner.to_json().encode())
 
 
-def highest_owner_epoch(folder: Path) -> int:
+def highest_owner_epoch(home: Remote) -> int:
     """The newest claim in the study's storage; 0 where there is none."""
-    return max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=0)
+    stems = [PurePosixPath(name).stem for name in home.names(OWNERS) if name.endswith(".json")]
+    return max((int(stem) for stem in stems if stem.isdecimal()), default=0)
 
 
-def held_error(root: Path, owner: Owner) -> StudyError:
+def owner_name(owner_epoch: int) -> str:
+    """The name of an owner record in the study's storage."""
+    return f"{OWNERS}/{owner_epoch:06d}.json"
+
+
+def stop_name(owner_epoch: int) -> str:
+    """Exists in remote storage while the workers of a session are to checkpoint and end; sorted after its owner."""
+    return f"{OWNERS}/{owner_epoch:06d}.stop"
+
+
+def news_since(home: Remote, owner_epoch: int) -> bool:
+    """Whether a session is over: its workers are to stop, or another driver has claimed the study. One request."""
+    return bool(home.names(OWNERS, after=owner_name(owner_epoch)))
+
+
+def read_owner(home: Remote, owner_epoch: int) -> Owner:
+    """Who has claimed an owner epoch.
+
+    Raises:
+        StudyError: the record can't be read.
+    """
+    content = home.get(owner_name(owner_epoch))
+    try:
+        return Owner.from_json((content or b"").decode())
+    except (ValueError, TypeError) as error:
+        raise StudyError(
+            f"{home}: {owner_name(owner_epoch)} can't be read, so nobody knows who holds the study", hint=_TAKEOVER
+        ) from error
+
+
+def held_error(home: Remote, owner: Owner) -> StudyError:
     return StudyError(
-        f"{root}: the study is being run by pid {owner.pid} on host {owner.host} since {owner.since}", hint=_TAKEOVER
+        f"{home}: the study is being run by pid {owner.pid} on host {owner.host} since {owner.since}", hint=_TAKEOVER
     )
 
 
-def _read(paths: StudyPaths, owner_epoch: int) -> Owner:
-    path = paths.owner(owner_epoch)
-    try:
-        return Owner.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError) as error:
-        raise StudyError(f"{path}: can't be read, so nobody knows who holds the study", hint=_TAKEOVER) from error
+def started_at(process: psutil.Process) -> float:
+    """Seconds from the machine's boot to the start of a process."""
+    return float(process.create_time() - psutil.boot_time())
 
 
 def _boot_id() -> str:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from orchestrator.errors import StudyError
 from orchestrator.failpoints import failpoint
 from orchestrator.storage import put_once, remove_leftovers
+from orchestrator.storage.places import Place
+from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store import lease
 from orchestrator.store.database import Database
+from orchestrator.store.founding import become_owner, empty_database
 from orchestrator.store.identity import Identity, read_identity
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import no_study
-from orchestrator.store.schema import SCHEMA_VERSION, TABLES, check_schema, upgrade
+from orchestrator.store.remote_study import origin_of, take_remote
+from orchestrator.store.schema import check_schema
 from orchestrator.store.sealed import to_sealed, write_sealed
 from orchestrator.store.store import StudyStore
 
@@ -30,45 +30,21 @@ def create(root: Path, *, name: str, frozen: Mapping[str, Any], frozen_hash: str
     paths = StudyPaths(root)
     identity = _settled(paths, Identity.new(name=name, frozen=frozen, frozen_hash=frozen_hash))
     failpoint("create.after_settings")
-    with TemporaryDirectory() as folder:
-        draft = Path(folder) / paths.database.name
-        database = Database.open(draft)
-        try:
-            with database.transaction() as connection:
-                failpoint("create.before_commit")
-                make_tables(connection, identity)
-        finally:
-            database.close()
-        failpoint("create.before_link")
-        put_once(paths.database, draft.read_bytes())
+    content = empty_database(identity)
+    failpoint("create.before_link")
+    put_once(paths.database, content)
     failpoint("create.after_link")
 
 
-def make_tables(connection: sqlite3.Connection, identity: Identity) -> None:
-    """All tables, and the study's own row."""
-    for statement in filter(str.strip, TABLES.split(";\n")):
-        connection.execute(statement)
-    connection.execute(
-        "INSERT INTO study (id, schema_version, study_id, name, created_at, frozen, frozen_hash)"
-        " VALUES (1, ?, ?, ?, ?, ?, ?)",
-        (
-            SCHEMA_VERSION,
-            identity.study_id,
-            identity.name,
-            identity.created_at,
-            json.dumps(identity.frozen),
-            identity.frozen_hash,
-        ),
-    )
-
-
 def take(root: Path, *, takeover: bool = False) -> StudyStore:
-    """Opens a study as its owner.
+    """Opens a study as its owner; of a study in remote storage, by what this machine has of it.
 
     Raises:
         StudyError: there is none, another driver holds it, or a newer archfront wrote it.
     """
     paths = StudyPaths(root)
+    if url := origin_of(root):
+        return take_remote(url, Place.of_study(url).root, takeover=takeover)
     if not paths.database.exists():
         raise no_study(root)
     database = Database.open(paths.database)
@@ -76,9 +52,11 @@ def take(root: Path, *, takeover: bool = False) -> StudyStore:
         row = database.rows("SELECT * FROM study")[0]
         check_schema(root, row["schema_version"])
         recorded = lease.Owner.from_json(row["owner"]) if row["owner"] else None
-        owner_epoch = lease.claim(paths, recorded_epoch=row["owner_epoch"], recorded=recorded, takeover=takeover)
+        owner_epoch = lease.claim(
+            SharedFolder(root), recorded_epoch=row["owner_epoch"], recorded=recorded, takeover=takeover
+        )
         failpoint("take.after_claim")
-        _become_owner(database, paths, owner_epoch, schema_version=row["schema_version"])
+        become_owner(database, SharedFolder(root), owner_epoch, schema_version=row["schema_version"])
         failpoint("take.after_commit")
         store = StudyStore(paths, database)
         store.complete_files()
@@ -87,16 +65,6 @@ def take(root: Path, *, takeover: bool = False) -> StudyStore:
         database.close()
         raise
     return store
-
-
-def _become_owner(database: Database, paths: StudyPaths, owner_epoch: int, *, schema_version: int) -> None:
-    with database.transaction() as connection:
-        upgrade(connection, schema_version)
-        owner = paths.owner(owner_epoch).read_text(encoding="utf-8")
-        sql = "UPDATE study SET owner_epoch = ?, owner = ? WHERE owner_epoch < ?"
-        if connection.execute(sql, (owner_epoch, owner, owner_epoch)).rowcount == 0:
-            raise StudyError(f"{paths.root}: another driver has taken this study over meanwhile")
-    database.owner_epoch = owner_epoch
 
 
 def _settled(paths: StudyPaths, wanted: Identity) -> Identity:

@@ -79,6 +79,15 @@ class TrialPaths:
         """Written by the driver after the COMMIT of the end."""
         return self.root / "final.json"
 
+    def seed(self, seed: int) -> TrialPaths:
+        """Where the network is trained again from other first weights."""
+        return TrialPaths(self.root / "seeds" / str(seed))
+
+    @property
+    def retrained(self) -> TrialPaths:
+        """Where it is trained anew on training and validation images together."""
+        return TrialPaths(self.root / "retrained")
+
     @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"

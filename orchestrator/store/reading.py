@@ -59,7 +59,7 @@ def read_snapshot(root: Path) -> StudySnapshot:
     Raises:
         StudyError: there is no study, or a newer archfront wrote it.
     """
-    with _opened(root) as database:
+    with opened(root) as database:
         return snapshot_of(database, read_records(database).values())
 
 
@@ -69,7 +69,7 @@ def read_log(root: Path) -> StudyLog:
     Raises:
         StudyError: there is no study, or a newer archfront wrote it.
     """
-    with _opened(root) as database:
+    with opened(root) as database:
         study = database.rows("SELECT * FROM study")[0]
         return StudyLog(
             name=study["name"],
@@ -92,7 +92,12 @@ def read_log(root: Path) -> StudyLog:
 
 
 @contextmanager
-def _opened(root: Path) -> Iterator[Database]:
+def opened(root: Path) -> Iterator[Database]:
+    """The study's database, for reading alone.
+
+    Raises:
+        StudyError: there is no study, it is damaged, or a newer archfront wrote it.
+    """
     paths = StudyPaths(root)
     if not paths.database.exists():
         raise no_study(root)

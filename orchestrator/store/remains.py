@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 from orchestrator.errors import StorageError
@@ -59,20 +60,22 @@ def knowledge(copy: TrialCopy) -> tuple[int, ...]:
     record = copy.record
     return (
         int(record.state.is_end),
-        int(record.latency is not None) + int(record.test_accuracy is not None),
+        sum(one is not None for one in (record.latency, record.throughput, record.test_accuracy)),
+        sum(1 + int(one.test_accuracy is not None) for one in record.seeds),
+        0 if record.retrained is None else 1 + int(record.retrained.test_score is not None),
         len(copy.attempts),
         len(record.reports),
     )
 
 
-def of_database(paths: StudyPaths) -> Remains:
-    """What study.db says.
+def of_database(paths: StudyPaths, file: Path) -> Remains:
+    """What study.db says, or a file that was study.db.
 
     Raises:
         StorageError: it is damaged; the message says how.
         StudyError: a newer archfront wrote it.
     """
-    database = Database.open_for_reading(paths.database)
+    database = Database.open_for_reading(file)
     try:
         _check_integrity(database)
         study = database.rows("SELECT * FROM study")[0]
@@ -88,7 +91,7 @@ def of_database(paths: StudyPaths) -> Remains:
             owner=Owner.from_json(study["owner"]) if study["owner"] else None,
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"{paths.database}: can't be read: {type(error).__name__}: {error}") from error
+        raise StorageError(f"{file}: can't be read: {type(error).__name__}: {error}") from error
     finally:
         database.close()
 

@@ -14,12 +14,13 @@ from typing import Any
 from orchestrator.errors import StorageError, StudyError
 from orchestrator.records import TrialRecord
 from orchestrator.storage import put_once
+from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store import lease
 from orchestrator.store.copies import TrialCopy, trial_folders
 from orchestrator.store.database import Database
+from orchestrator.store.founding import make_tables
 from orchestrator.store.identity import Identity
 from orchestrator.store.messages import ended
-from orchestrator.store.opening import make_tables
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import REPAIRED, no_study
 from orchestrator.store.remains import Remains, is_out_of_reach, knowledge, of_database, of_files
@@ -51,30 +52,38 @@ def repair(root: Path, *, takeover: bool = False) -> Repair | None:
         StudyError: there is no study, a driver may be alive, or what is left does not suffice.
         StorageError: the folder can't be read or written.
     """
-    paths = StudyPaths(root)
+    paths, home = StudyPaths(root), SharedFolder(root)
     if not paths.frozen.exists() and not paths.database.exists():
         raise no_study(root)
     files = of_files(paths)  # first: a driver writes them after study.db
-    stored, reason = _stored(paths, files)
+    stored, reason = _stored(paths, files, newest_owner=lease.highest_owner_epoch(home))
     if reason is None:
         return None
-    owner_epoch = lease.claim(paths, recorded_epoch=stored.owner_epoch, recorded=stored.owner, takeover=takeover)
+    owner_epoch = lease.claim(home, recorded_epoch=stored.owner_epoch, recorded=stored.owner, takeover=takeover)
     try:
         return _rebuild(paths, files.and_of(stored), owner_epoch, reason)
     finally:
-        lease.release(paths, owner_epoch)
+        lease.release(home, owner_epoch)
 
 
-def _stored(paths: StudyPaths, files: Remains) -> tuple[Remains, str | None]:
-    """What study.db can add, and why it is to be made anew; None where it is not."""
-    if not paths.database.exists():
-        return Remains(), "study.db is gone"
+def _stored(paths: StudyPaths, files: Remains, *, newest_owner: int) -> tuple[Remains, str | None]:
+    """What study.db can add, and why it is to be made anew; None where it is not.
+
+    A repair that was killed after it had put the old one aside, and before the new one was there, is begun again with
+    the old one: it may know what a damaged file does not.
+    """
+    reason = None if paths.database.exists() else "study.db is gone"
+    file = paths.database if reason is None else _aside(paths, newest_owner)
+    if not file.exists():
+        return Remains(), reason
     try:
-        stored = of_database(paths)
+        stored = of_database(paths, file)
     except StorageError as error:
         if is_out_of_reach(error):
             raise
-        return Remains(), error.message
+        return Remains(), reason or error.message
+    if reason is not None:
+        return stored, reason
     if files.identity not in (None, stored.identity):
         return Remains(), "study.db is of another study than study.json"
     for number, copy in files.trials.items():
@@ -188,12 +197,17 @@ def _put_aside(paths: StudyPaths, foreign: Iterable[Path], owner_epoch: int) -> 
     """Renames what is not used, so that nothing takes it for a part of the study; the database with its journal."""
     for folder in foreign:
         folder.rename(folder.with_name(f"{folder.name}.broken-{owner_epoch:06d}"))
-    aside = paths.database.with_name(f"{paths.database.name}.broken-{owner_epoch:06d}")
+    aside = _aside(paths, owner_epoch)
     for suffix in ("", "-wal", "-shm"):
         old = paths.database.with_name(paths.database.name + suffix)
         if old.exists():
             old.rename(aside.with_name(aside.name + suffix))
     return aside if aside.exists() else None
+
+
+def _aside(paths: StudyPaths, owner_epoch: int) -> Path:
+    """Where a repair under this owner epoch puts the old database."""
+    return paths.database.with_name(f"{paths.database.name}.broken-{owner_epoch:06d}")
 
 
 def _adopted(paths: StudyPaths, owner_epoch: int) -> tuple[TrialRecord, ...]:

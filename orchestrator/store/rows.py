@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orchestrator.records import Cause, EpochReport, Latency, LatencyConditions, Phases, TrialRecord, TrialState
+from orchestrator.records import (
+    Cause,
+    EpochReport,
+    Latency,
+    LatencyConditions,
+    Phases,
+    Retraining,
+    SeedResult,
+    TrialRecord,
+    TrialState,
+)
 from orchestrator.scores import ClassificationScore
 from orchestrator.store.database import Database
 from search_spaces.space import Point
@@ -88,6 +98,18 @@ def latency_from_json(text: str | None) -> Latency | None:
     return Latency(conditions=LatencyConditions(**conditions), **fields)
 
 
+def seeds_to_json(seeds: Iterable[SeedResult]) -> str:
+    return json.dumps([asdict(one) for one in seeds])
+
+
+def _seeds(text: str | None) -> tuple[SeedResult, ...]:
+    return tuple(map(SeedResult.from_dict, json.loads(text))) if text else ()
+
+
+def _retraining(text: str | None) -> Retraining | None:
+    return None if text is None else Retraining.from_dict(json.loads(text))
+
+
 def _test_score(text: str | None) -> ClassificationScore | None:
     return None if text is None else ClassificationScore.from_dict(json.loads(text))
 
@@ -132,9 +154,15 @@ def _record(row: sqlite3.Row, *, reports: tuple[EpochReport, ...], num_attempts:
         loss=row["loss"],
         reports=reports,
         latency=latency_from_json(row["latency"]),
+        file_bytes=_later(row, "file_bytes"),
+        peak_memory_bytes=_later(row, "peak_memory_bytes"),
+        predicted_throughput_per_s=_later(row, "predicted_throughput_per_s"),
+        throughput=latency_from_json(_later(row, "throughput")),
         test_accuracy=row["test_accuracy"],
         test_score=_test_score(_later(row, "test_score")),
         predicted_accuracy=row["predicted_accuracy"],
+        seeds=_seeds(_later(row, "seeds")),
+        retrained=_retraining(_later(row, "retrained")),
     )
 
 

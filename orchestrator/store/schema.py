@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.errors import StudyError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TABLES = """
 CREATE TABLE study (
@@ -52,7 +52,13 @@ CREATE TABLE trial (
     latency TEXT,
     test_accuracy REAL,
     predicted_accuracy REAL,
-    test_score TEXT
+    test_score TEXT,
+    seeds TEXT,                            -- trained again from other first weights
+    retrained TEXT,                        -- on training and validation images together
+    file_bytes INTEGER,
+    peak_memory_bytes INTEGER,
+    predicted_throughput_per_s REAL,       -- NULL where throughput is not asked for
+    throughput TEXT
 ) STRICT;
 
 CREATE TABLE attempt (
@@ -106,7 +112,15 @@ _UPGRADES = {
         "ALTER TABLE report ADD COLUMN step_s REAL",
         "ALTER TABLE report ADD COLUMN validation_s REAL",
         "ALTER TABLE report ADD COLUMN checkpoint_s REAL",
-    )
+    ),
+    2: (
+        "ALTER TABLE trial ADD COLUMN seeds TEXT",
+        "ALTER TABLE trial ADD COLUMN retrained TEXT",
+        "ALTER TABLE trial ADD COLUMN file_bytes INTEGER",
+        "ALTER TABLE trial ADD COLUMN peak_memory_bytes INTEGER",
+        "ALTER TABLE trial ADD COLUMN predicted_throughput_per_s REAL",
+        "ALTER TABLE trial ADD COLUMN throughput TEXT",
+    ),
 }
 """By the version that they start from. Columns are only added, and may be absent where a study is read."""
 

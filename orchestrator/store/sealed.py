@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import StorageError
-from orchestrator.storage import read_json, write_bytes
+from orchestrator.storage import write_bytes
 
 SEAL = "sha256"
 
@@ -38,10 +37,18 @@ def write_sealed(path: Path, fields: Mapping[str, Any]) -> None:
 def read_sealed(path: Path) -> dict[str, Any] | None:
     """What ``write_sealed`` wrote; None where it is absent or changed."""
     try:
-        fields = read_json(path)
-    except (StorageError, RecursionError):
+        return parse_sealed(path.read_bytes())
+    except OSError:
         return None
-    return fields if is_whole(fields) else None
+
+
+def parse_sealed(content: bytes) -> dict[str, Any] | None:
+    """What ``to_sealed`` gave; None where it was changed."""
+    try:
+        fields = json.loads(content)
+        return fields if is_whole(fields) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _checksum(fields: Mapping[str, Any]) -> str:

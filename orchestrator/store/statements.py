@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.records import EpochReport, TrialRecord
 from orchestrator.store.announcements import Announcement
-from orchestrator.store.rows import Ask, Attempt, latency_to_json
+from orchestrator.store.rows import Ask, Attempt, latency_to_json, seeds_to_json
 
 
 def insert_ask(connection: sqlite3.Connection, ask: Ask) -> None:
@@ -64,7 +64,8 @@ def insert_event(
 def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) -> None:
     connection.execute(
         "INSERT INTO trial (number, ask, family, architecture, architecture_id, num_parameters, macs,"
-        " predicted_latency_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " predicted_latency_ms, file_bytes, peak_memory_bytes, predicted_throughput_per_s, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             record.number,
             ask.number,
@@ -74,6 +75,9 @@ def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) 
             record.num_parameters,
             record.macs,
             record.predicted_latency_ms,
+            record.file_bytes,
+            record.peak_memory_bytes,
+            record.predicted_throughput_per_s,
             record.state,
         ),
     )
@@ -82,7 +86,8 @@ def insert_trial(connection: sqlite3.Connection, ask: Ask, record: TrialRecord) 
 def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
     connection.execute(
         "UPDATE trial SET state = ?, cause = ?, message = ?, accuracy = ?, loss = ?, wall_time_s = ?, latency = ?,"
-        " test_accuracy = ?, test_score = ?, predicted_accuracy = ? WHERE number = ?",
+        " throughput = ?, test_accuracy = ?, test_score = ?, predicted_accuracy = ?, seeds = ?, retrained = ?"
+        " WHERE number = ?",
         (
             record.state,
             record.cause,
@@ -91,9 +96,12 @@ def update_trial(connection: sqlite3.Connection, record: TrialRecord) -> None:
             record.loss,
             record.wall_time_s,
             latency_to_json(record.latency) if record.latency else None,
+            latency_to_json(record.throughput) if record.throughput else None,
             record.test_accuracy,
             json.dumps(record.test_score.to_dict()) if record.test_score else None,
             record.predicted_accuracy,
+            seeds_to_json(record.seeds) if record.seeds else None,
+            json.dumps(record.retrained.to_dict()) if record.retrained else None,
             record.number,
         ),
     )

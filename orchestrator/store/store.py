@@ -13,12 +13,21 @@ from typing import Any
 
 from orchestrator.errors import StorageError, StudyError
 from orchestrator.failpoints import failpoint
-from orchestrator.records import Cause, EpochReport, Latency, StudySnapshot, TrialRecord, TrialState
+from orchestrator.records import (
+    Cause,
+    EpochReport,
+    Latency,
+    Retraining,
+    SeedResult,
+    StudySnapshot,
+    TrialRecord,
+    TrialState,
+)
 from orchestrator.scores import ClassificationScore
-from orchestrator.store import lease
 from orchestrator.store.announcements import Announcement, epoch_reported, trial_ended, trial_started
 from orchestrator.store.copies import Copies
 from orchestrator.store.database import Database
+from orchestrator.store.home import Home, LocalHome
 from orchestrator.store.messages import WorkerResult, read_result
 from orchestrator.store.outbox import OutboxEntry
 from orchestrator.store.paths import StudyPaths
@@ -42,9 +51,11 @@ class StudyStore:
     Records are replaced, never changed; ``records`` may be read from any thread.
     """
 
-    def __init__(self, paths: StudyPaths, database: Database) -> None:
+    def __init__(self, paths: StudyPaths, database: Database, home: Home | None = None) -> None:
         self.paths = paths
         self._database = database
+        self._home = home or LocalHome(paths, database)
+        self._told: dict[int, int] = {}  # by trial: how many transactions there were after its last report
         self.records: dict[int, TrialRecord] = read_records(database)
         self.asks: list[Ask] = read_asks(database)
         row = database.rows("SELECT * FROM study")[0]
@@ -83,7 +94,7 @@ class StudyStore:
     def refuse(self, ask: Ask) -> None:
         """Records a suggestion that becomes no trial; it costs no budget and teaches the sampler."""
         assert ask.refusal is not None
-        with self._database.transaction() as connection:
+        with self._database.transaction(waits=False) as connection:
             insert_ask(connection, ask)
             self._log(connection, "ask_refused", None, {"ask": ask.number, "reason": ask.refusal})
             failpoint("store.before_refuse_commit")
@@ -116,6 +127,7 @@ class StudyStore:
         assert record.cause is Cause.REUSED
         if model.is_dir():
             shutil.copytree(model, self.paths.trial(record.number).model, dirs_exist_ok=True)
+            self._home.keep(self.paths.trial(record.number).model)
         with self._database.transaction() as connection:
             insert_ask(connection, ask)
             insert_trial(connection, ask, record)
@@ -169,7 +181,9 @@ class StudyStore:
         record = self.records[trial]
         reports = (*(earlier for earlier in record.reports if earlier.epoch < report.epoch), report)
         changed = replace(record, reports=reports, wall_time_s=report.wall_time_s)
-        with self._database.transaction() as connection:
+        # A driver that is lost may take one report of a trial along, which its checkpoint tells again; no decision.
+        waits = prune is not None or bool(decision) or not self._database.is_safe(self._told.get(trial, 0))
+        with self._database.transaction(waits=waits) as connection:
             replace_report(connection, trial, report, attempt=record.num_attempts)
             update_trial(connection, changed)
             insert_announcements(connection, [epoch_reported(trial, report)])
@@ -180,6 +194,7 @@ class StudyStore:
                 event = self._end(connection, changed, kind="trial_ended")
             failpoint("store.before_report_commit")
         failpoint("store.after_report_commit")
+        self._told[trial] = self._database.num_committed
         if prune is None:
             self.records[trial] = changed
         else:
@@ -195,19 +210,33 @@ class StudyStore:
         self._after_end(changed, event)
 
     def score(
-        self, trial: int, *, latency: Latency | None = None, test_score: ClassificationScore | None = None
+        self,
+        trial: int,
+        *,
+        latency: Latency | None = None,
+        throughput: Latency | None = None,
+        test_score: ClassificationScore | None = None,
     ) -> None:
         """Adds what confirm measured to a COMPLETED trial; what is None stays as it is."""
         changed = self.records[trial]
         if latency is not None:
             changed = replace(changed, latency=latency)
+        if throughput is not None:
+            changed = replace(changed, throughput=throughput)
         if test_score is not None:
             changed = replace(changed, test_score=test_score, test_accuracy=test_score.accuracy)
-        with self._database.transaction() as connection:
-            event = self._end(connection, changed, kind="trial_confirmed")
-            failpoint("store.before_score_commit")
-        failpoint("store.after_score_commit")
-        self._after_end(changed, event)
+        self._confirm(changed, kind="trial_confirmed", detail={})
+
+    def add_seed(self, trial: int, result: SeedResult) -> None:
+        """Adds how a further training of a COMPLETED trial ended, or its score, in place of what was known of it."""
+        record = self.records[trial]
+        others = [one for one in record.seeds if one.seed != result.seed]
+        seeds = tuple(sorted((*others, result), key=lambda one: one.seed))
+        self._confirm(replace(record, seeds=seeds), kind="seed_trained", detail={"seed": result.seed})
+
+    def set_retrained(self, trial: int, result: Retraining) -> None:
+        """The same of the training on the training and the validation split together."""
+        self._confirm(replace(self.records[trial], retrained=result), kind="trial_retrained", detail={})
 
     def lost_trials(self) -> list[int]:
         """Trials that are RUNNING while nobody works on them: interrupted, or their workers or driver died."""
@@ -244,7 +273,7 @@ class StudyStore:
 
     def announce(self, announcements: Sequence[Announcement]) -> None:
         """Queues rows for tracking that belong to no change of a trial."""
-        with self._database.transaction() as connection:
+        with self._database.transaction(waits=False) as connection:
             insert_announcements(connection, announcements)
             failpoint("store.before_announce_commit")
 
@@ -255,7 +284,7 @@ class StudyStore:
 
     def acknowledge(self, seqs: Sequence[int]) -> None:
         """Drops rows that tracking has; sending one twice is harmless, so this may come late."""
-        with self._database.transaction() as connection:
+        with self._database.transaction(waits=False) as connection:
             connection.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
             failpoint("store.before_acknowledge_commit")
 
@@ -267,27 +296,32 @@ class StudyStore:
                 return int(self._database.rows("SELECT count(*) AS n FROM outbox")[0]["n"])
             return self._num_left
 
+    def put(self, path: Path) -> None:
+        """A file in the study's directory is whole, and belongs to the study."""
+        self._home.put(path)
+
     def note(self, kind: str, detail: Mapping[str, Any]) -> None:
         """Appends an event that changes no trial."""
-        with self._database.transaction() as connection:
+        with self._database.transaction(waits=False) as connection:
             self._log(connection, kind, None, detail)
 
     def add_wall_time(self, seconds: float) -> None:
         """Counts a session's time into the study's."""
-        with self._database.transaction() as connection:
+        with self._database.transaction(waits=False) as connection:
             connection.execute("UPDATE study SET wall_time_s = wall_time_s + ?", (seconds,))
         self.wall_time_s += seconds
         self._copies.write_constants(self.constants, wall_time_s=self.wall_time_s)
 
     def close(self) -> None:
         """Gives the study back, so that the next driver need not ask whether this one is alive."""
+        self._home.stop()
         with self._database.lock:
             self._num_left = self.num_unacknowledged
             try:
                 with self._database.transaction() as connection:
                     connection.execute("UPDATE study SET owner = NULL")
                     failpoint("store.before_release_commit")
-                lease.release(self.paths, self.owner_epoch)
+                self._home.release()
             except StudyError:
                 pass  # deposed: the owner that stands there is somebody else's
             except StorageError:
@@ -305,12 +339,23 @@ class StudyStore:
         self._live.add(record.number)
         self._copies.write_start(record)
 
-    def _end(self, connection: sqlite3.Connection, record: TrialRecord, *, kind: str) -> int:
+    def _confirm(self, changed: TrialRecord, *, kind: str, detail: Mapping[str, Any]) -> None:
+        with self._database.transaction() as connection:
+            event = self._end(connection, changed, kind=kind, detail=detail)
+            failpoint("store.before_score_commit")
+        failpoint("store.after_score_commit")
+        self._after_end(changed, event)
+
+    def _end(
+        self, connection: sqlite3.Connection, record: TrialRecord, *, kind: str, detail: Mapping[str, Any] | None = None
+    ) -> int:
         assert record.state.is_end
         update_trial(connection, record)
         end_running_attempt(connection, record.number, record.state.value.lower())
         insert_announcements(connection, [trial_ended(record)])
-        return self._log(connection, kind, record.number, {"state": record.state, "cause": record.cause})
+        return self._log(
+            connection, kind, record.number, {"state": record.state, "cause": record.cause, **(detail or {})}
+        )
 
     def _after_end(self, record: TrialRecord, event: int) -> None:
         self.records[record.number] = record
@@ -319,3 +364,4 @@ class StudyStore:
         self._copies.write_end(record, token=self._tokens[record.number], event=event)
         failpoint("store.after_final_json")
         shutil.rmtree(self.paths.trial(record.number).checkpoints, ignore_errors=True)  # nothing resumes from them now
+        self._home.forget_checkpoints(record.number)

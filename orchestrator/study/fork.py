@@ -10,7 +10,7 @@ from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import BadInputError
 
 
-def forked(config: SearchConfig, name: str, runs: Path) -> SearchConfig:
+def forked(config: SearchConfig, name: str, runs: Path | str) -> SearchConfig:
     """The config under another name, with the study that lies in ``runs`` under its own name as its first source.
 
     Results are taken as they are where data, recipe and seed are the same; others only inform the sampler.
@@ -22,6 +22,6 @@ def forked(config: SearchConfig, name: str, runs: Path) -> SearchConfig:
         raise BadInputError(f'--fork "{name}": must be letters, digits, . _ -, at most {MAX_NAME_LENGTH} of them')
     if name == config.study.name:
         raise BadInputError(f'--fork "{name}": is the name of the study itself', hint="give the new study another one")
-    source = str(runs / config.study.name)
+    source = str(runs / config.study.name) if isinstance(runs, Path) else f"{runs}/{config.study.name}"
     others = (other for other in config.study.warm_start if other != source)
     return replace(config, study=replace(config.study, name=name, warm_start=(source, *others)))

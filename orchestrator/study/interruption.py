@@ -60,6 +60,14 @@ class Interruption:
         finally:
             self._trials_run = False
 
+    @contextmanager
+    def while_finalists_train(self) -> Iterator[None]:
+        """The same after the search; an interrupt leaves the block as an error, whether or not they have all ended."""
+        with self.while_trials_run():
+            yield
+        if self.is_requested:
+            raise InterruptedStudyError("interrupted; trainings are checkpointed")
+
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         self.is_requested = True
         if not self._trials_run:

@@ -27,10 +27,15 @@ class RunOptions:
     """What belongs to a run and not to its study.
 
     Attributes:
+        command: that goes on with the study, for those who look at it; empty where nobody gave one.
+        root: its directory on this machine.
+        url: of its remote storage; empty where the directory is the study.
         is_root_given: somebody said where studies lie; a cluster of several nodes insists on it.
     """
 
     root: Path
+    url: str = ""
     is_root_given: bool = True
     address: str | None = None
     takeover: bool = False
+    command: str = ""

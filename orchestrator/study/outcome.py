@@ -17,6 +17,7 @@ from orchestrator.store.announcements import artifact_written, front_changed, st
 from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.suggest.proposals import Proposals
+from orchestrator.tracking.views import links
 
 PUBLISHED = ("report.html", "front.md", "trials.csv", "trials.parquet")
 """Files in the study's directory that ``publish`` writes and tracking keeps."""
@@ -98,11 +99,19 @@ def _commonest_cause(failed: Sequence[TrialRecord]) -> str:
 def publish(store: StudyStore) -> None:
     """The report, the front and the tables, in the study's directory and announced to tracking."""
     snapshot = store.snapshot()
+    markdown = to_markdown(snapshot)
     failpoint("publish.before_report")
-    store.paths.report.write_text(render(snapshot), encoding="utf-8")
+    addresses = {f"{link.title} in MLflow": link.url for link in links(store.paths.root)}
+    store.paths.report.write_text(render(snapshot, addresses), encoding="utf-8")
     failpoint("publish.before_tables")
     results.write_tables(snapshot, store.paths.root)
     failpoint("publish.before_front")
-    store.paths.front.write_text(to_markdown(snapshot), encoding="utf-8")
+    store.paths.front.write_text(markdown, encoding="utf-8")
+    for name in PUBLISHED:
+        store.put(store.paths.root / name)
     failpoint("publish.before_announce")
-    store.announce([*(artifact_written(name) for name in PUBLISHED), study_ended(StudyEnd.COMPLETED)])
+    members = front(snapshot.records, snapshot.objectives, snapshot.constraints)
+    announcements = [*(artifact_written(name) for name in PUBLISHED), study_ended(StudyEnd.COMPLETED)]
+    if members:  # as confirmed: what was told while trials ended had predicted latencies
+        announcements.insert(0, front_changed(members, markdown))
+    store.announce(announcements)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from orchestrator import provenance
 from orchestrator.config.identity import config_hash, differences, frozen_settings
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import BadInputError, NothingFeasibleError, StorageError, StudyError
-from orchestrator.measure.conditions import Setup, is_elsewhere
-from orchestrator.measure.laboratory import Laboratory
-from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.measure.conditions import is_elsewhere
+from orchestrator.measure.forecast import Forecast, setups_of
 from orchestrator.measure.profile import FOLDER, DeviceProfile, find_profile
 from orchestrator.measure.references import reference_architectures
-from orchestrator.objectives import LATENCY_MS
+from orchestrator.measure.slot import Slot
+from orchestrator.objectives import LATENCY_MS, THROUGHPUT_PER_S, format_quantity
+from orchestrator.storage.remote import FIRST_PATIENCE_S, open_remote
 from orchestrator.store.copies import trial_folders
 from orchestrator.store.opening import create, take
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import no_study, read_snapshot
+from orchestrator.store.remote_study import create_remote, read_remote_identity, take_remote
 from orchestrator.store.store import StudyStore
 from orchestrator.study.sources import read_sources
 from orchestrator.training.sharing import share
@@ -26,13 +30,18 @@ from orchestrator.training.work import StudyWork
 from search_spaces.architecture import Architecture
 
 
-def open_study(root: Path, config: SearchConfig, *, takeover: bool = False) -> StudyStore:
+def open_study(root: Path, config: SearchConfig, *, takeover: bool = False, url: str = "") -> StudyStore:
     """Takes the study at ``root``, which is made where there is none.
+
+    Args:
+        url: of the remote storage that the study lies in; then ``root`` is where this machine works on it.
 
     Raises:
         StudyError: another driver holds it, or it was made with other frozen settings.
-        StorageError: the folder can't be written.
+        StorageError: the folder can't be written, or the remote storage can't be reached.
     """
+    if url:
+        return _open_remote_study(url, root, config, takeover=takeover)
     frozen = frozen_settings(config)
     paths = StudyPaths(root)
     if not paths.database.exists():
@@ -43,14 +52,30 @@ def open_study(root: Path, config: SearchConfig, *, takeover: bool = False) -> S
         create(root, name=config.study.name, frozen=frozen, frozen_hash=config_hash(frozen))
     else:
         _check_writable(root)
-    changes = differences(read_snapshot(root).frozen, frozen)
+    _check_unchanged(str(root), read_snapshot(root).frozen, frozen)
+    return take(root, takeover=takeover)
+
+
+def _open_remote_study(url: str, root: Path, config: SearchConfig, *, takeover: bool) -> StudyStore:
+    frozen = frozen_settings(config)
+    _check_writable(root)
+    identity = read_remote_identity(open_remote(url, patience_s=FIRST_PATIENCE_S))
+    if identity is None:
+        read_sources(config)
+        create_remote(url, name=config.study.name, frozen=frozen, frozen_hash=config_hash(frozen))
+    else:
+        _check_unchanged(url, identity.frozen, frozen)
+    return take_remote(url, root, takeover=takeover)
+
+
+def _check_unchanged(place: str, found: Mapping[str, Any], frozen: Mapping[str, Any]) -> None:
+    changes = differences(found, frozen)
     if changes:
         lines = "\n".join(f"  {change}" for change in changes)
         raise StudyError(
-            f"{root}: the study was made with other settings, and these may not change:\n{lines}",
+            f"{place}: the study was made with other settings, and these may not change:\n{lines}",
             hint="change them back, or give --fork NAME: a new study of that name takes over what this one has found",
         )
-    return take(root, takeover=takeover)
 
 
 def references_of(config: SearchConfig) -> tuple[Architecture, ...]:
@@ -59,42 +84,41 @@ def references_of(config: SearchConfig) -> tuple[Architecture, ...]:
     return reference_architectures(config.space, config.task, seed=seed)
 
 
-def profile_of(config: SearchConfig, storage: Path) -> DeviceProfile | None:
-    """The profile that ``archfront profile`` left of the study's device, for such networks; None where there is none.
+def profiles_of(config: SearchConfig, storage: Path) -> dict[str, DeviceProfile]:
+    """The profiles that ``archfront profile`` left of the study's device, by figure; what has none is not in it.
 
     Raises:
-        BadInputError: there is none, and the device is another machine, which can't be calibrated from here.
+        BadInputError: one is missing, and the device is another machine, which can't be calibrated from here.
     """
-    setup = Setup.of(config.latency, config.task)
-    profile = find_profile(storage, setup, references_of(config))
-    if profile is None and is_elsewhere(setup.device):
+    networks = references_of(config)
+    found = {name: find_profile(storage, setup, networks) for name, setup in setups_of(config).items()}
+    device = config.latency.device
+    if is_elsewhere(device) and None in found.values():
+        missing = next(name for name, profile in found.items() if profile is None)
         raise BadInputError(
-            f'latency.device = "{setup.device}": {storage / FOLDER} holds no profile of it for these networks',
+            f'latency.device = "{device}": {storage / FOLDER} holds no profile of its {missing} for these networks',
             hint="archfront profile STUDY --list measure.json says what to measure there; then --from its figures",
         )
-    return profile
+    return {name: profile for name, profile in found.items() if profile is not None}
 
 
 def calibrate(
-    store: StudyStore, laboratory: Laboratory | None, config: SearchConfig, *, profile: DeviceProfile | None = None
-) -> LatencyPredictor:
-    """Takes the device's profile, else measures the reference networks; once in the life of a study.
+    store: StudyStore, slot: Slot | None, config: SearchConfig, *, profiles: Mapping[str, DeviceProfile]
+) -> Forecast:
+    """Takes the device's profiles, and measures the reference networks for the rest; once in the life of a study.
 
     What other studies found is frozen with it.
     """
-    if profile is not None:
-        predictor = profile.predictor
-    else:
-        assert laboratory is not None, "a device elsewhere has a profile"
-        predictor = laboratory.calibrate(references_of(config))
+    predictors = {name: profile.predictor for name, profile in profiles.items()}
+    missing = [name for name in setups_of(config) if name not in predictors]
+    if missing:
+        assert slot is not None, "a device elsewhere has its profiles"
+        predictors |= slot.calibrate(references_of(config), missing)
+    forecast = Forecast(latency=predictors[LATENCY_MS], throughput=predictors.get(THROUGHPUT_PER_S))
     store.set_constants(
-        {
-            "predictor": predictor.to_dict(),
-            "provenance": provenance.collect(),
-            "stored": read_sources(config).to_json(),
-        }
+        {**forecast.to_dict(), "provenance": provenance.collect(), "stored": read_sources(config).to_json()}
     )
-    return predictor
+    return forecast
 
 
 def share_data(store: StudyStore, work: StudyWork) -> StudyWork:
@@ -118,29 +142,22 @@ def share_data(store: StudyStore, work: StudyWork) -> StudyWork:
     return work
 
 
-def frozen_predictor(store: StudyStore) -> LatencyPredictor | None:
-    """The predictor of an earlier session."""
-    stored = store.constants.get("predictor")
-    return LatencyPredictor.from_dict(stored) if stored else None
-
-
-def check_latency_is_reachable(config: SearchConfig, predictor: LatencyPredictor) -> None:
-    """Refuses a latency limit that not even the fastest of many architectures meets.
+def check_timing_is_reachable(config: SearchConfig, forecast: Forecast) -> None:
+    """Refuses a limit on what is timed that not even the best of many architectures meets.
 
     Raises:
-        NothingFeasibleError: with the lowest latency that was found.
+        NothingFeasibleError: with the best figure that was found.
     """
-    limit = next((item.bound for item in config.constraints if item.name == LATENCY_MS), None)
-    if limit is None:
-        return
-    networks = reference_architectures(config.space, config.task, seed=0, n=200)
-    fastest = min(predictor.predict_ms(network, config.task.image_size) for network in networks)
-    if fastest > limit:
-        raise NothingFeasibleError(
-            f"no architecture of this space has a latency of at most {limit:g} ms here; "
-            f"the lowest found is {fastest:.3g} ms",
-            hint="raise constraints.latency_ms or add smaller architectures to the space",
-        )
+    limits = [one for one in config.constraints if one.name in forecast.predictors]
+    networks = reference_architectures(config.space, config.task, seed=0, n=200) if limits else ()
+    for limit in limits:
+        best = min((forecast.predict(limit.name, one, config.task.image_size) for one in networks), key=limit.violation)
+        if limit.violation(best) > 0:
+            raise NothingFeasibleError(
+                f"no architecture of this space has {limit} here; the best found has "
+                f"{format_quantity(limit.name, best)}",
+                hint=f"relax constraints.{limit.name} or add smaller architectures to the space",
+            )
 
 
 def _check_writable(root: Path) -> None:

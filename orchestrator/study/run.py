@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.config.settings import SearchConfig
-from orchestrator.confirm import confirm
+from orchestrator.confirm import Session, confirm
 from orchestrator.errors import BadInputError, InterruptedStudyError
-from orchestrator.measure.conditions import Setup, conditions_of, is_elsewhere
-from orchestrator.measure.laboratory import Laboratory
-from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.measure.conditions import Setup, is_elsewhere
+from orchestrator.measure.forecast import Forecast
 from orchestrator.measure.runtimes import check_setup
+from orchestrator.objectives import LATENCY_MS
 from orchestrator.runtime import connection, layout
 from orchestrator.schedule.referee import Referee
 from orchestrator.schedule.rungs import rung_judge
@@ -23,14 +23,17 @@ from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
 from orchestrator.study import preparation
 from orchestrator.study.clock import StudyClock
-from orchestrator.study.elsewhere import write_request
+from orchestrator.study.cluster_slot import open_slot
+from orchestrator.study.elsewhere import write_requests
 from orchestrator.study.ending import SearchEnd
 from orchestrator.study.interruption import Interruption
 from orchestrator.study.options import Audience, RunOptions
 from orchestrator.study.outcome import check_outcome, front_watcher, has_failed_too_often, publish
 from orchestrator.study.search import run_trials
+from orchestrator.study.session import note_session
 from orchestrator.study.sync import note_address
 from orchestrator.study.unwrapping import own_errors
+from orchestrator.suggest.costing import predictions_of
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.stored import StoredResults
 from orchestrator.suggest.wiring import proposals_of
@@ -51,10 +54,12 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
         BadInputError: the resources can't be had, or the directory holds another study.
     """
     if connection.address_of(options.address) == connection.LOCAL:
-        layout.plan(config.resources, [layout.this_machine()])  # refused in milliseconds, before anything is started
-    if not is_elsewhere(config.latency.device):
-        check_setup(Setup.of(config.latency, config.task))
+        # Refused in milliseconds, before anything is started.
+        layout.plan(config.resources, [layout.this_machine()], may_grow=False)
+        if not is_elsewhere(config.latency.device):
+            check_setup(Setup.of(config.latency, config.task))
     with _opened(config, options) as store, _tracked(store, config, options) as tracker:
+        note_session(store, config, command=options.command)
         display.on_open(store, tracker)
         interruption = Interruption(store.paths.stop_request(store.owner_epoch))
         with interruption.handling_signals(), _session(store) as clock:
@@ -100,65 +105,59 @@ def _run(
     end: SearchEnd,
     settle: Callable[[], None],
 ) -> None:
-    with _laboratory(config) as laboratory:
-        predictor = preparation.frozen_predictor(store)
-        profile = preparation.profile_of(config, options.root.parent) if predictor is None else None
-        if predictor is None and profile is None and laboratory is not None:
-            laboratory.prepare(preparation.references_of(config))
+    with open_slot(config, connection.address_of(options.address)) as slot:
+        forecast = Forecast.from_dict(store.constants)
+        profiles = preparation.profiles_of(config, options.root.parent) if forecast is None else {}
+        if forecast is None and not profiles and slot is not None:
+            slot.prepare(preparation.references_of(config))
         display.on_phase("starting Ray")
         nodes = connection.connect(connection.address_of(options.address))
         try:
             if len(nodes) > 1 and not options.is_root_given:
                 raise BadInputError(
                     f"the cluster has {len(nodes)} nodes, and {options.root.parent} is on one of them",
-                    hint="give a folder that all nodes see: --storage or $ARCHFRONT_STORAGE",
+                    hint="give what all nodes see, a folder, s3://, gs:// or az://: --storage or $ARCHFRONT_STORAGE",
                 )
-            plan = layout.plan(config.resources, nodes)
+            is_local = connection.address_of(options.address) == connection.LOCAL
+            plan = layout.plan(config.resources, nodes, may_grow=not is_local)
             display.on_layout(plan)
-            if predictor is None:
-                display.on_phase("calibrating latency" if profile is None else f"latency by {profile}")
-                predictor = preparation.calibrate(store, laboratory, config, profile=profile)
-            if laboratory is not None and predictor.conditions == conditions_of(laboratory.setup):
-                laboratory.reference_ms = predictor.reference_ms
+            if forecast is None:
+                display.on_phase(f"latency by {profiles[LATENCY_MS]}" if profiles else "calibrating latency")
+                forecast = preparation.calibrate(store, slot, config, profiles=profiles)
+            if slot is not None:
+                slot.stand_at(forecast.predictors)
             store.announce(
                 [study_started(name=store.name, frozen=store.frozen, provenance=store.constants["provenance"])]
             )
-            preparation.check_latency_is_reachable(config, predictor)
+            preparation.check_timing_is_reachable(config, forecast)
             display.on_phase("reading the data")
-            work = preparation.share_data(store, _work(store, config))
+            work = preparation.share_data(store, _work(store, config, options))
             display.on_phase("searching")
-            _search(store, config, plan, predictor, interruption, end=end, work=work)
+            _search(store, config, plan, forecast, interruption, end=end, work=work)
             reason = end.reason
             display.on_phase("confirming the front" if reason is None else f"confirming the front, because {reason}")
-            confirm(store, config, predictor, laboratory, work=work, before_measuring=settle)
-            if laboratory is None and (request := write_request(store, config, predictor)) is not None:
-                display.on_phase(f"latency is predicted until {config.latency.device} has measured {request}")
+            session = Session(
+                work=work, layout=plan, while_training=interruption.while_finalists_train, tell=display.on_phase
+            )
+            confirm(store, config, forecast, slot, session=session, before_measuring=settle)
+            if slot is None and (requests := write_requests(store, config, forecast)):
+                files = " and ".join(map(str, requests))
+                display.on_phase(f"latency is predicted until {config.latency.device} has measured {files}")
         finally:
             connection.disconnect()
-
-
-@contextmanager
-def _laboratory(config: SearchConfig) -> Iterator[Laboratory | None]:
-    """None where latency is taken on a device of the user's own."""
-    setup = Setup.of(config.latency, config.task)
-    if is_elsewhere(setup.device):
-        yield None
-        return
-    with Laboratory.start(setup) as laboratory:
-        yield laboratory
 
 
 def _search(
     store: StudyStore,
     config: SearchConfig,
     plan: layout.Layout,
-    predictor: LatencyPredictor,
+    forecast: Forecast,
     interruption: Interruption,
     *,
     end: SearchEnd,
     work: StudyWork,
 ) -> None:
-    proposals = _proposals(store, config, predictor)
+    proposals = _proposals(store, config, forecast)
     referee = Referee(
         store,
         decide=rung_judge(store, config),
@@ -186,17 +185,16 @@ def _search(
     check_outcome(store, config, proposals)
 
 
-def _proposals(store: StudyStore, config: SearchConfig, predictor: LatencyPredictor) -> Proposals:
+def _proposals(store: StudyStore, config: SearchConfig, forecast: Forecast) -> Proposals:
     return proposals_of(
         store,
         config,
-        predict_latency_ms=lambda architecture: predictor.predict_ms(architecture, config.task.image_size),
-        latencies=lambda _points, columns: predictor.predict_columns_ms(columns),
+        predictions=predictions_of(forecast, config.task),
         stored=StoredResults.from_json(store.constants.get("stored", {})),
     )
 
 
-def _work(store: StudyStore, config: SearchConfig) -> StudyWork:
+def _work(store: StudyStore, config: SearchConfig, options: RunOptions) -> StudyWork:
     return StudyWork(
         root=store.paths.root.absolute(),
         seed=config.study.seed,
@@ -204,12 +202,15 @@ def _work(store: StudyStore, config: SearchConfig) -> StudyWork:
         data=config.data,
         recipe=config.recipe,
         num_threads=config.resources.cpus_per_worker,
+        gpu_share=min(config.resources.gpus_per_worker, 1.0) or 1.0,
+        url=options.url,
+        study_id=store.study_id,
     )
 
 
 @contextmanager
 def _opened(config: SearchConfig, options: RunOptions) -> Iterator[StudyStore]:
-    store = preparation.open_study(options.root, config, takeover=options.takeover)
+    store = preparation.open_study(options.root, config, takeover=options.takeover, url=options.url)
     try:
         yield store
     finally:
@@ -222,14 +223,9 @@ def _tracked(store: StudyStore, config: SearchConfig, options: RunOptions) -> It
         yield None
         return
     uri = resolve_uri(config.tracking, options.root.parent)
-    note_address(store, uri=uri, experiment=config.tracking.experiment)
-    tracker = Tracker(
-        store,
-        uri=uri,
-        experiment=config.tracking.experiment,
-        study_id=store.study_id,
-        directory=options.root,
-    )
+    sending = {"uri": uri, "experiment": config.tracking.experiment, "register": config.tracking.register}
+    note_address(store, **sending)
+    tracker = Tracker(store, study_id=store.study_id, directory=options.root, **sending)
     tracker.start()
     try:
         yield tracker

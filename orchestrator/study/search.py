@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from orchestrator.config.settings import EngineName, Resources
-from orchestrator.runtime.layout import Layout
+from orchestrator.runtime.layout import Layout, worker_needs
 from orchestrator.schedule.referee import Referee
 from orchestrator.store.store import StudyStore
+from orchestrator.study.actor_deaths import deaths_of_trials
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.training.work import StudyWork
 from orchestrator.training.worker import GroupShape, WorkerGroups
@@ -56,13 +57,12 @@ def _engine(
 ) -> Iterator[tuple[Trainable, list[dict[str, float]]]]:
     """The trainable of the engine and the resources that one Tune trial holds; groups live as long as the block."""
     if layout.engine is EngineName.INLINE:
-        needs = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus_per_worker}
-        yield inline_trainable(study), [{name: amount for name, amount in needs.items() if amount}]
+        yield inline_trainable(study), [worker_needs(resources)]
         return
     shape = GroupShape(
         num_workers=resources.workers_per_trial,
-        cpus_per_worker=resources.cpus_per_worker,
-        gpus_per_worker=resources.gpus_per_worker,
+        min_workers=resources.min_workers_per_trial,
+        worker=worker_needs(resources),
     )
     groups = WorkerGroups.start(study, num_groups=layout.num_slots, shape=shape)
     try:
@@ -104,7 +104,7 @@ def _fit(
             verbose=0,
         ),
     )
-    with quiet_output():
+    with quiet_output(), deaths_of_trials():
         tuner.fit()
 
 

@@ -11,6 +11,7 @@ from orchestrator.config.settings import SearchConfig
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import StudyLog, read_log
+from orchestrator.store.remote_study import open_directory
 from orchestrator.suggest.stored import PriorResult, StoredResult, StoredResults
 
 _SAME = ("data", "task", "recipe")
@@ -29,7 +30,7 @@ def read_sources(config: SearchConfig) -> StoredResults:
     results: dict[str, StoredResult] = {}
     priors: list[PriorResult] = []
     for number, name in enumerate(config.study.warm_start, start=1):
-        root = Path(name).expanduser()
+        root = open_directory(name)
         log = read_log(root)
         if _is_same(completed(log.frozen), wanted):
             for identity, result in _results(root, log).items():

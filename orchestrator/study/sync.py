@@ -29,10 +29,10 @@ class Sent:
     refusals: tuple[str, ...]
 
 
-def note_address(store: StudyStore, *, uri: str, experiment: str) -> None:
-    """Remembers where a session sends its events; an address with credentials, or the usual one, is left out."""
+def note_address(store: StudyStore, *, uri: str, experiment: str, register: str = "") -> None:
+    """Remembers how a session sends its events; an address with credentials, or the usual one, is left out."""
     is_told = uri != default_uri(store.paths.root.parent) and not has_credentials(uri)
-    store.note(_TRACKED, {"uri": uri if is_told else "", "experiment": experiment})
+    store.note(_TRACKED, {"uri": uri if is_told else "", "experiment": experiment, "register": register})
 
 
 def sync(
@@ -69,6 +69,7 @@ def sync(
             "experiment": known.experiment,
             "study_id": store.study_id,
             "directory": str(root.absolute()),
+            "register": known.register,
             "tells_again": everything,
         }
         refusals = send_all(source, settings, connect=connect)
@@ -80,9 +81,9 @@ def sync(
 
 
 def _known(events: Sequence[LoggedEvent]) -> Tracking:
-    """Where the newest session that was tracked has sent to."""
+    """How the newest session that was tracked has sent."""
     details = [event.detail for event in events if event.kind == _TRACKED]
-    return Tracking(uri=details[-1]["uri"], experiment=details[-1]["experiment"]) if details else Tracking()
+    return Tracking(**details[-1]) if details else Tracking()
 
 
 def _drop(store: StudyStore) -> None:

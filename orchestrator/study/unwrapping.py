@@ -32,7 +32,7 @@ def own_errors(root: Path) -> Iterator[None]:
 
 
 def _no_memory(error: BaseException) -> InterruptedStudyError:
-    """Ray ended a worker to save its node. Tune 2.60 knows no such end of an actor and gives all trials up."""
+    """Ray ended a worker to save its node, and no trial can be made to answer for it: a finalist was being scored."""
     return InterruptedStudyError(
         f"a worker was ended because its node ran out of memory: {str(error).partition(chr(10))[0]}"[:400],
         hint="set resources.max_concurrent_trials lower and give the command again: trials go on where they were",

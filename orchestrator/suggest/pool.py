@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.objectives import ACCURACY, MACS, NUM_PARAMETERS, Constraint
+from orchestrator.objectives import ACCURACY, DIRECTIONS, MACS, NUM_PARAMETERS, Constraint
 from orchestrator.suggest.acquisition import Networks
 from orchestrator.suggest.encoding import encode_axes
 from orchestrator.suggest.surrogate import Features
@@ -105,7 +105,7 @@ class CandidatePool:
                 axes_NA=encode_axes(points, self._space),
                 source_N=np.zeros(len(points), dtype=np.int64),
             ),
-            objectives_ND=scaled(self._objectives),
+            objectives_ND=_minimised(scaled(self._objectives), self._objectives),
             work_NK=np.log(10.0) * np.column_stack([logs[name] for name in _WORK]),
         )
 
@@ -115,6 +115,12 @@ def _logarithms(costs_N: Mapping[str, Array]) -> dict[str, Array]:
     logs = {name: np.log10(np.maximum(column_N, 1e-9)) for name, column_N in costs_N.items()}
     ratios = {_REUSE: logs[MACS] - logs[NUM_PARAMETERS], _WIDTH: logs[NUM_PARAMETERS] - logs[NUM_LAYERS]}
     return logs | ratios
+
+
+def _minimised(scaled_ND: Array, names: Sequence[str]) -> Array:
+    """Columns in [0, 1] of which less is better."""
+    signs_D = np.array([DIRECTIONS[name].sign for name in names])
+    return np.where(signs_D > 0, scaled_ND, 1.0 - scaled_ND)
 
 
 def _drawn(space: SearchSpace, rng: random.Random) -> list[Point]:
@@ -141,7 +147,8 @@ def _is_feasible(table: CostTable, constraints: Sequence[Constraint]) -> NDArray
     feasible_N = table.is_possible_N.copy()
     for constraint in constraints:
         if constraint.name != ACCURACY:
-            feasible_N &= table.costs_N[constraint.name] <= constraint.bound
+            sign = DIRECTIONS[constraint.name].sign
+            feasible_N &= sign * table.costs_N[constraint.name] <= sign * constraint.bound
     return feasible_N
 
 

@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.config.seeds import derive_seed
-from orchestrator.objectives import ACCURACY, Constraint
+from orchestrator.objectives import (
+    ACCURACY,
+    FILE_BYTES,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
+    Constraint,
+)
 from orchestrator.records import Cause, TrialRecord, TrialState
+from orchestrator.store.remote_study import fetched_model
 from orchestrator.store.rows import Ask, Attempt
-from orchestrator.suggest.costing import PredictLatency
+from orchestrator.suggest.costing import Costing
 from orchestrator.suggest.sampler import OptunaSampler, Suggestion
 from orchestrator.suggest.stored import StoredResults
 from search_spaces import registry
-from search_spaces.architecture import Architecture, Task
+from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError
 from search_spaces.space import Point, SearchSpace
 
@@ -76,9 +86,8 @@ class Proposals:
         store: Ledger,
         sampler: OptunaSampler,
         space: SearchSpace,
-        task: Task,
         constraints: Sequence[Constraint],
-        predict_latency_ms: PredictLatency,
+        costing: Costing,
         num_trials: int,
         seed: int,
         stored: StoredResults | None = None,
@@ -87,9 +96,8 @@ class Proposals:
         self._store = store
         self._sampler = sampler
         self._space = space
-        self._task = task
         self._constraints = tuple(item for item in constraints if item.name != ACCURACY)
-        self._predict_latency_ms = predict_latency_ms
+        self._costing = costing
         self._num_trials = num_trials
         self._seed = seed
         self._stored = stored or StoredResults()
@@ -147,7 +155,7 @@ class Proposals:
             if stored is None:
                 self._num_trained += 1
                 return self._store.start(ask, record)
-            self._store.reuse(ask, stored.taken_for(record), model=Path(stored.model))
+            self._store.reuse(ask, stored.taken_for(record), model=fetched_model(Path(stored.model)))
         self.is_exhausted = True
         return None
 
@@ -194,12 +202,8 @@ class Proposals:
 
     def _costs(self, point: Point) -> Costs:
         try:
-            architecture = registry.architecture(point, self._task)
-            figures = {
-                "num_parameters": float(architecture.num_parameters),
-                "macs": float(architecture.macs(self._task.image_size)),
-                "latency_ms": self._predict_latency_ms(architecture),
-            }
+            architecture = registry.architecture(point, self._costing.task)
+            figures = self._costing.of(architecture)
         except ArchitectureError as error:
             return Costs(architecture=None, figures={}, message=error.message)
         return Costs(architecture=architecture, figures=figures)
@@ -211,7 +215,10 @@ class Proposals:
             family=architecture.family,
             architecture=architecture.to_dict(),
             architecture_id=architecture.architecture_id,
-            num_parameters=int(figures["num_parameters"]),
-            macs=int(figures["macs"]),
-            predicted_latency_ms=figures["latency_ms"],
+            num_parameters=int(figures[NUM_PARAMETERS]),
+            macs=int(figures[MACS]),
+            predicted_latency_ms=figures[LATENCY_MS],
+            file_bytes=int(figures[FILE_BYTES]),
+            peak_memory_bytes=int(figures[PEAK_MEMORY_BYTES]),
+            predicted_throughput_per_s=figures.get(THROUGHPUT_PER_S),
         )

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SamplerName
-from orchestrator.objectives import ACCURACY, LATENCY_MS, Objective
+from orchestrator.objectives import ACCURACY, Objective
 from orchestrator.records import Cause, TrialRecord, TrialState
 from orchestrator.store.rows import Ask
 from orchestrator.suggest.distributions import distributions, suggested_point, to_params
@@ -125,7 +125,7 @@ class OptunaSampler:
             for name, value in _user_attributes(record, is_timed=self._is_timed).items():
                 self._handles[ask.number].set_user_attr(name, value)
         if record is not None and record.state is TrialState.COMPLETED:
-            self._study.tell(ask.number, values=[search_value(record, item.name) for item in self._objectives])
+            self._study.tell(ask.number, values=[record.predicted(item.name) for item in self._objectives])
         else:
             teaches = _teaches_as_bad(ask, record)
             state = optuna.trial.TrialState.PRUNED if teaches else optuna.trial.TrialState.FAIL
@@ -191,14 +191,6 @@ class OptunaSampler:
                 priors=self._priors,
             )
         return self._known_cost
-
-
-def search_value(record: TrialRecord, name: str) -> float:
-    """A figure as the search sees it: latency as predicted, even where it was measured since.
-
-    Measured and predicted figures differ in kind; a study that is extended after its confirmation must not mix them.
-    """
-    return record.predicted_latency_ms if name == LATENCY_MS else record.value(name)
 
 
 def _user_attributes(record: TrialRecord, *, is_timed: bool) -> dict[str, float]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
 
 from orchestrator.config.seeds import derive_seed
 from orchestrator.config.settings import SearchConfig
 from orchestrator.objectives import min_accuracy
-from orchestrator.suggest.costing import PredictLatencies, PredictLatency, cost_table, one_by_one
+from orchestrator.suggest.costing import Costing, Prediction
 from orchestrator.suggest.pool import CandidatePool
 from orchestrator.suggest.presets import preset_points
 from orchestrator.suggest.proposals import Ledger, Proposals
@@ -19,21 +19,20 @@ def proposals_of(
     store: Ledger,
     config: SearchConfig,
     *,
-    predict_latency_ms: PredictLatency,
-    latencies: PredictLatencies | None = None,
+    predictions: Mapping[str, Prediction],
     stored: StoredResults | None = None,
 ) -> Proposals:
     """Proposals that write into ``store``.
 
     Args:
-        latencies: where many can be predicted faster than one by one.
+        predictions: of what is timed, by the name of the figure.
     """
-    costing = partial(cost_table, task=config.task, latencies=latencies or one_by_one(predict_latency_ms, config.task))
+    costing = Costing(task=config.task, latency=config.latency, predictions=predictions)
 
     def pool() -> CandidatePool:
         return CandidatePool(
             config.space,
-            costing,
+            costing.table,
             objectives=[objective.name for objective in config.objectives],
             constraints=config.constraints,
             seed=derive_seed(config.study.seed, "pool"),
@@ -54,9 +53,8 @@ def proposals_of(
         store=store,
         sampler=sampler,
         space=config.space,
-        task=config.task,
         constraints=config.constraints,
-        predict_latency_ms=predict_latency_ms,
+        costing=costing,
         num_trials=config.budget.trials,
         seed=config.study.seed,
         stored=stored,

@@ -15,7 +15,7 @@ from search_spaces.errors import did_you_mean
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 
-_SERVERS = ("http", "https")
+SERVERS = ("http", "https")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SQLITE = "sqlite:///"
 _WAY_OUT = "or search without tracking: --set tracking.enabled=false"
@@ -101,13 +101,13 @@ def _secrets(uri: str) -> set[str]:
 def _problem(uri: str, parts: SplitResult) -> tuple[str, str] | None:
     """What is wrong with an address, and the way out."""
     base = parts.scheme.partition("+")[0]
-    if base in _SERVERS and not parts.hostname:
+    if base in SERVERS and not parts.hostname:
         return "names no host", f"write it like {base}://localhost:5000"
     if base == "sqlite" and not _is_sqlite_file(uri):
         return "is no database file that lasts", "write it like sqlite:////path/to/mlflow.db"
     if base in ("", "file") and uri != "databricks":
         return "is a folder, and MLflow keeps no new runs in folders", "write it like sqlite:////path/to/mlflow.db"
-    known = {*_SERVERS, *_DATABASES, "databricks", *_plugin_schemes()}
+    known = {*SERVERS, *_DATABASES, "databricks", *_plugin_schemes()}
     if uri != "databricks" and base not in known:
         return f'MLflow knows no "{parts.scheme}" address', did_you_mean(parts.scheme, sorted(known))
     return None

@@ -18,6 +18,7 @@ from orchestrator.store.events import (
     TrialStarted,
 )
 from orchestrator.tracking.presentation import (
+    COMMIT_TAG,
     EPOCH_METRICS,
     MAX_RUN_NAME,
     RUN_NAME_TAG,
@@ -68,13 +69,18 @@ class RunChange:
 
 @dataclass(kw_only=True, slots=True)
 class Changes:
-    """What is new of a study; ``trials`` by number, ``artifacts`` by path."""
+    """What is new of a study; ``trials`` by number, ``artifacts`` by path.
+
+    Attributes:
+        is_published: it has come to its end, and its front is final.
+    """
 
     study: RunChange = field(default_factory=RunChange)
     trials: dict[int, RunChange] = field(default_factory=dict)
     description: str | None = None
     front: FrontChanged | None = None
     artifacts: dict[str, ArtifactWritten] = field(default_factory=dict)
+    is_published: bool = False
 
     def trial(self, number: int) -> RunChange:
         return self.trials.setdefault(number, RunChange())
@@ -105,6 +111,7 @@ def _add(changes: Changes, event: Event) -> None:
         case StudyEnded(state=state):
             changes.study.status, changes.study.ended_ms = _STUDY_STATUS[state], event.timestamp_ms
             changes.study.tags["state"] = state.value
+            changes.is_published = state is StudyEnd.COMPLETED
 
 
 def _start_study(changes: Changes, event: StudyStarted) -> None:
@@ -113,13 +120,15 @@ def _start_study(changes: Changes, event: StudyStarted) -> None:
     study.status = RUNNING
     study.params |= params(event.params)
     study.tags |= tags({RUN_NAME_TAG: event.name[:MAX_RUN_NAME], "state": RUNNING, **event.tags})
+    if "commit" in event.tags:
+        study.tags |= tags({COMMIT_TAG: event.tags["commit"]})
     changes.description = event.description
 
 
 def _start_trial(trial: RunChange, event: TrialStarted) -> None:
     trial.started_ms = trial.started_ms or event.timestamp_ms
     trial.status = RUNNING
-    trial.params |= params(event.params)
+    trial.params |= params({"family": event.family, **event.params})  # a tag draws no axis
     trial.tags |= tags({
         RUN_NAME_TAG: run_name(event.number, event.family),
         "state": TrialState.RUNNING,

@@ -10,20 +10,22 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from orchestrator.errors import ArchfrontError
 from orchestrator.store.events import Event
 from orchestrator.tracking.address import artifact_location, sqlite_path
 from orchestrator.tracking.changes import RUNNING, Changes, Point, RunChange, collect
 from orchestrator.tracking.database import create_database
-from orchestrator.tracking.presentation import RUN_NAME_TAG, note, run_colour
-from orchestrator.tracking.runs import STUDY_TAG, TRIAL_TAG, KnownRun, find_runs, known_run
+from orchestrator.tracking.dataset import dataset_of
+from orchestrator.tracking.experiment import Experiment
+from orchestrator.tracking.finalists import Finalists
+from orchestrator.tracking.points import SentPoints
+from orchestrator.tracking.presentation import FRONT_TAG, RUN_NAME_TAG, STUDY_TAG, TRIAL_TAG, note, run_colour
+from orchestrator.tracking.runs import KnownRun, find_runs, known_run
+from orchestrator.tracking.whereabouts import note_whereabouts
 
 _NOTE = "mlflow.note.content"
 _COLOUR = "mlflow.runColor"
 _PARENT = "mlflow.parentRunId"
-
-# MLflow's pages open in their view for language models unless the experiment says that it is none.
-_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+_SOURCE_TAGS = {"mlflow.source.name": "archfront", "mlflow.source.type": "LOCAL"}
 
 
 class Client:
@@ -35,19 +37,28 @@ class Client:
 
     Args:
         tells_again: events are of a study that was sent before, with other times: points that are there stay alone.
+        register: the registered model that the best of them becomes a version of; empty for none.
     """
 
-    def __init__(self, *, uri: str, experiment: str, study_id: str, directory: Path, tells_again: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        uri: str,
+        experiment: str,
+        study_id: str,
+        directory: Path,
+        tells_again: bool = False,
+        register: str = "",
+    ) -> None:
         self._uri = uri
-        self._experiment = experiment
+        self._experiment_name = experiment
         self._study_id = study_id
         self._directory = directory
-        self._tells_again = tells_again
-        self._histories: dict[tuple[str, str], set[tuple[int, float]]] = {}
+        self._register = register
         self._mlflow: MlflowClient | None = None
-        self._experiment_id = ""
+        self._experiment = Experiment(experiment_id="", tags={})
         self._runs: dict[int | None, KnownRun] = {}
-        self._arrived: set[tuple[int | None, Point]] = set()
+        self._sent = SentPoints(tells_again=tells_again)
         self._is_current = False
         self._has_failed = False
 
@@ -62,12 +73,12 @@ class Client:
             self._catch_up()
             refusals = self._write_all(changes)
             if self._has_failed and changes.study.ended_ms is not None:
-                self._runs = find_runs(self._client, self._experiment_id, self._study_id)
+                self._runs = find_runs(self._client, self._experiment.experiment_id, self._study_id)
         except Exception:
             self._is_current = False
             self._has_failed = True
             raise
-        self._arrived.clear()
+        self._sent.end_batch()
         return refusals
 
     @property
@@ -81,19 +92,11 @@ class Client:
 
     def _catch_up(self) -> None:
         if not self._is_current:
-            self._experiment_id = self._open_experiment()
-            self._runs = find_runs(self._client, self._experiment_id, self._study_id)
-            self._histories.clear()
-            self._is_current = True
-
-    def _open_experiment(self) -> str:
-        experiment = self._client.get_experiment_by_name(self._experiment)
-        if experiment is None:
             location = artifact_location(self._uri, self._directory.parent)
-            return str(self._client.create_experiment(self._experiment, location, _EXPERIMENT_TAGS))
-        if experiment.lifecycle_stage == "deleted":
-            raise ArchfrontError(f'experiment "{self._experiment}" is deleted in MLflow: restore it or set another one')
-        return str(experiment.experiment_id)
+            self._experiment = Experiment.open(self._client, self._experiment_name, artifact_location=location)
+            self._runs = find_runs(self._client, self._experiment.experiment_id, self._study_id)
+            self._sent.forget_histories()
+            self._is_current = True
 
     def _write_all(self, changes: Changes) -> list[str]:
         refusals = []
@@ -106,7 +109,37 @@ class Client:
                 if error.error_code != "INVALID_PARAMETER_VALUE":
                     raise
                 refusals.append(str(error))
-        return refusals + self._write_artifacts(changes)
+        refusals += self._show() + self._write_artifacts(changes)
+        if changes.is_published:
+            refusals += self._finalists.log(self._runs)
+        return refusals
+
+    def _show(self) -> list[str]:
+        """Keeps the views of the pages up to date, and the note of where they are."""
+        refusals = self._experiment.show(
+            self._client,
+            study_id=self._study_id,
+            study_name=self._study_run.tags.get(RUN_NAME_TAG, ""),
+            trials=[run.params for number, run in self._runs.items() if number is not None],
+        )
+        note_whereabouts(
+            self._directory,
+            uri=self._uri,
+            experiment_id=self._experiment.experiment_id,
+            study_id=self._study_id,
+            has_views=self._experiment.has_views,
+        )
+        return refusals
+
+    @property
+    def _finalists(self) -> Finalists:
+        return Finalists(
+            client=self._client,
+            experiment_id=self._experiment.experiment_id,
+            study_id=self._study_id,
+            directory=self._directory,
+            register=self._register,
+        )
 
     def _add_note(self, changes: Changes) -> None:
         front = changes.front.markdown if changes.front is not None else None
@@ -126,7 +159,7 @@ class Client:
     def _mark(self, number: int, change: RunChange, *, is_on_front: bool) -> None:
         known = self._runs.get(number)
         family = change.tags.get("family") or (known.tags.get("family", "") if known is not None else "")
-        change.tags["pareto"] = str(is_on_front).lower()
+        change.tags[FRONT_TAG] = str(is_on_front).lower()
         change.tags[_COLOUR] = run_colour(family, is_on_front=is_on_front)
 
     def _write(self, number: int | None, change: RunChange) -> None:
@@ -136,7 +169,7 @@ class Client:
         params = {name: value for name, value in change.params.items() if name not in run.params}
         tags = {name: value for name, value in change.tags.items() if run.tags.get(name) != value}
         figures = [point for point in change.figures.values() if run.figures.get(point.name) != point.value]
-        curves = [point for point in change.curves if not self._has(number, run, point)]
+        curves = [point for point in change.curves if not self._sent.has(self._client, run, point)]
         self._client.log_batch(
             run.run_id,
             [_metric(point) for point in (*figures, *curves)],
@@ -144,25 +177,21 @@ class Client:
             [RunTag(name, value) for name, value in tags.items()],
             synchronous=True,
         )
-        self._arrived |= {(number, point) for point in curves}
+        self._sent.add(run, curves)
         run.params |= params
         run.tags |= tags
         run.figures |= {point.name: point.value for point in figures}
+        self._add_dataset(run)
         self._set_status(run, change)
 
-    def _has(self, number: int | None, run: KnownRun, point: Point) -> bool:
-        if (number, point) in self._arrived:
-            return True
-        if not self._tells_again or point.name not in run.figures:
-            return False
-        key = (run.run_id, point.name)
-        if key not in self._histories:
-            history = self._client.get_metric_history(*key)
-            self._histories[key] = {(metric.step, metric.value) for metric in history}
-        return (point.step, point.value) in self._histories[key]
+    def _add_dataset(self, run: KnownRun) -> None:
+        dataset = dataset_of(self._study_run.params)
+        if dataset is not None and not run.has_dataset:
+            self._client.log_inputs(run.run_id, [dataset])
+            run.has_dataset = True
 
     def _create(self, number: int | None, change: RunChange) -> KnownRun:
-        tags = {STUDY_TAG: self._study_id, "kind": "study", RUN_NAME_TAG: "study"}
+        tags = {**_SOURCE_TAGS, STUDY_TAG: self._study_id, "kind": "study", RUN_NAME_TAG: "study"}
         if number is not None:
             tags |= {
                 TRIAL_TAG: str(number),
@@ -170,10 +199,10 @@ class Client:
                 RUN_NAME_TAG: str(number),
                 _PARENT: self._study_run.run_id,
             }
-            if "pareto" not in change.tags:
+            if FRONT_TAG not in change.tags:
                 self._mark(number, change, is_on_front=False)
         start_ms = change.started_ms or int(time.time() * 1000)
-        run = self._client.create_run(self._experiment_id, start_time=start_ms, tags={**tags, **change.tags})
+        run = self._client.create_run(self._experiment.experiment_id, start_time=start_ms, tags={**tags, **change.tags})
         self._runs[number] = known_run(run)
         return self._runs[number]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from orchestrator.errors import ArchfrontError
 from orchestrator.tracking.address import redacted
@@ -31,6 +32,14 @@ _KNOWN = {
     r"out-of-date database schema": "{place} is of an older MLflow: run `mlflow db upgrade` on it",
 }
 """What MLflow's client says, by pattern, and what a person is told instead; the first that matches."""
+
+
+_REFUSED = {400, 403, 404, 405, 501}
+
+
+def is_refusal(error: Any) -> bool:
+    """Whether an error of MLflow's is its last word, as from a server that lacks a part or a user who may not."""
+    return error.get_http_status_code() in _REFUSED
 
 
 def explain(error: BaseException, uri: str) -> str:

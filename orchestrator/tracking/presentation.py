@@ -7,7 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+STUDY_TAG = "archfront.study_id"
+TRIAL_TAG = "archfront.trial"
+FRONT_TAG = "pareto"
 RUN_NAME_TAG = "mlflow.runName"
+COMMIT_TAG = "mlflow.source.git.commit"
 MAX_RUN_NAME = 19  # more is cut off in the chart view of MLflow 3.17
 MAX_KEY = 250
 MAX_PARAM = 6000

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-STUDY_TAG = "archfront.study_id"
-TRIAL_TAG = "archfront.trial"
+from orchestrator.tracking.presentation import STUDY_TAG, TRIAL_TAG
 
 _PAGE = 1000
 
@@ -30,6 +29,7 @@ class KnownRun:
     tags: dict[str, str]
     params: dict[str, str]
     figures: dict[str, float]
+    has_dataset: bool
 
 
 def find_runs(client: MlflowClient, experiment_id: str, study_id: str) -> dict[int | None, KnownRun]:
@@ -52,6 +52,7 @@ def known_run(run: Run) -> KnownRun:
         tags=dict(run.data.tags),
         params=dict(run.data.params),
         figures=dict(run.data.metrics),
+        has_dataset=bool(run.inputs and run.inputs.dataset_inputs),
     )
 
 

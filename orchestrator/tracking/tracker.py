@@ -32,11 +32,20 @@ class Tracker:
     Args:
         uri: as ``resolve_uri`` gives it.
         directory: of the study; artifacts are read from it.
+        register: the registered model that the most accurate network becomes a version of; empty for none.
     """
 
-    def __init__(self, source: Outbox, *, uri: str, experiment: str, study_id: str, directory: Path) -> None:
+    def __init__(
+        self, source: Outbox, *, uri: str, experiment: str, study_id: str, directory: Path, register: str = ""
+    ) -> None:
         self._source = source
-        settings = {"uri": uri, "experiment": experiment, "study_id": study_id, "directory": str(directory.absolute())}
+        settings = {
+            "uri": uri,
+            "experiment": experiment,
+            "study_id": study_id,
+            "directory": str(directory.absolute()),
+            "register": register,
+        }
         self._sender = SenderProcess(settings)
         self._news = Condition()
         self._is_closing = False

@@ -46,8 +46,8 @@ class Progress:
     report: EpochReport | None = None
 
 
-def save(directory: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
-    """Writes ``checkpoints/NNNNNN`` by the step's number, and then removes all but the last two.
+def save(directory: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> Path:
+    """Writes ``checkpoints/NNNNNN`` by the step's number, and then removes all but the last two; returns the folder.
 
     Raises:
         StorageError: no room; the checkpoints that were there are intact.
@@ -58,11 +58,13 @@ def save(directory: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> 
         (folder / _PROGRESS).write_text(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(progress)}))
         failpoint("checkpoint.after_files")
 
-    write_folder(directory / _FOLDER / f"{progress.step:06d}", write, num_bytes=num_bytes(tensors))
+    saved = directory / _FOLDER / f"{progress.step:06d}"
+    write_folder(saved, write, num_bytes=num_bytes(tensors))
     failpoint("checkpoint.before_prune")
     for old in _newest_first(directory)[NUM_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
     failpoint("checkpoint.after_prune")
+    return saved
 
 
 def load_latest(directory: Path, tensors: Mapping[str, Tensor]) -> Progress | None:

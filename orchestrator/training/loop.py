@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -60,6 +61,7 @@ def train(
     context: Context,
     *,
     build: Callable[[Architecture], nn.Module] = build_model,
+    publish: Callable[[Path], object] = str,
     checkpoint_every_s: float = 300.0,
 ) -> FinalResult:
     """Trains, evaluates, checkpoints and reports epoch by epoch; leaves the averaged network in ``model/``.
@@ -69,6 +71,7 @@ def train(
 
     Args:
         build: makes the network with the weights that it begins with.
+        publish: called by rank 0 with each folder, a checkpoint's or the model's, as soon as it is whole.
 
     Raises:
         StopTrial: the context asked for it.
@@ -77,7 +80,7 @@ def train(
         ValueError: the batch does not suit the data or the ranks.
     """
     with memory_failure():
-        training = _Training.started(architecture, recipe, dataset, context, build=build)
+        training = _Training.started(architecture, recipe, dataset, context, build=build, publish=publish)
         training.run(checkpoint_every_s=checkpoint_every_s)
         return training.finish(architecture)
 
@@ -85,8 +88,17 @@ def train(
 class _Training:
     """A training under way."""
 
-    def __init__(self, context: Context, stepper: Stepper, state: TrainingState, progress: Progress) -> None:
+    def __init__(
+        self,
+        context: Context,
+        stepper: Stepper,
+        state: TrainingState,
+        progress: Progress,
+        *,
+        publish: Callable[[Path], object],
+    ) -> None:
         self.context = context
+        self._publish = publish
         self.stepper = stepper
         self.state = state
         self.progress = progress
@@ -107,6 +119,7 @@ class _Training:
         context: Context,
         *,
         build: Callable[[Architecture], nn.Module] = build_model,
+        publish: Callable[[Path], object] = str,
     ) -> _Training:
         """Builds the network, fills it from the last checkpoint, and finds out how it fits into the memory."""
         ranks = Ranks(rank=context.rank, world_size=context.world_size, device=context.device)
@@ -124,7 +137,7 @@ class _Training:
             predict=stepper.predicted_bytes,
             recompute=stepper.recompute,
         )
-        training = cls(context, stepper, state, replace(progress, num_parts=num_parts))
+        training = cls(context, stepper, state, replace(progress, num_parts=num_parts), publish=publish)
         if progress.report is not None and progress.report.epoch * state.steps_per_epoch == progress.step:
             context.report(progress.report)
         return training
@@ -146,6 +159,7 @@ class _Training:
         if self.ranks.is_first:
             folder, dataset = self.context.directory / MODEL_FOLDER, self.stepper.batches.dataset
             write_model(folder, architecture, network.module, dataset)
+            self._publish(folder)
         return FinalResult(
             accuracy=report.accuracy,
             loss=report.loss,
@@ -163,7 +177,7 @@ class _Training:
         self.progress = replace(self.progress, wall_time_s=self._wall_time_s())
         self._stopwatch.start()
         if self.ranks.is_first:
-            save(self.context.directory, self.progress, self.state.tensors)
+            self._publish(save(self.context.directory, self.progress, self.state.tensors))
         self._stopwatch.lap("checkpoint")
         self._saved_s, self._saved_step = time.perf_counter(), self.progress.step
 

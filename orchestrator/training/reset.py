@@ -14,10 +14,16 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """As in glibc's malloc.h."""
 
 
-def reset_global_state(*, num_threads: int) -> None:
-    """Makes the next trial independent of those before it in this process."""
+def reset_global_state(*, num_threads: int, gpu_share: float = 1.0) -> None:
+    """Makes the next trial independent of those before it in this process.
+
+    Args:
+        gpu_share: of the GPU's memory, where several processes share one.
+    """
     gc.collect()
     torch.cuda.empty_cache()
+    if gpu_share < 1 and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(gpu_share)
     random.seed(0)
     torch.manual_seed(0)
     torch.set_num_threads(num_threads)

@@ -110,7 +110,8 @@ def _load_packed(study: StudyWork) -> tuple[PackedDataset, Mapping[str, Any]]:
 def _load(study: StudyWork) -> Dataset:
     from orchestrator.training.attempt import dataset_of
 
-    return dataset_of(study.data, study.seed, originals=study.recipe.min_crop_area > 0)
+    originals = study.recipe.min_crop_area > 0
+    return dataset_of(study.data, study.seed, originals=originals, joins_validation=study.joins_validation)
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,17 +23,29 @@ logger = logging.getLogger(__name__)
 
 CONTROL_TIMEOUT_S = 30.0
 """After which ranks that do not meet are taken for dead; idle messages come every 10 s."""
+REGROW_S = 1800.0
+"""A group that has lost workers looks this often for others; it takes them in by a restart, which costs its trial up to
+an epoch and one of its attempts."""
 STOP_CHECK_STEPS = 10
 """Ranks agree on a stop request every so many steps: one small broadcast costs 0.1-0.2 ms."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GroupShape:
-    """How many workers a group has and what each of them holds."""
+    """How many workers a group has and what each of them holds.
+
+    Attributes:
+        min_workers: with so many it goes on when others are lost; 0 means that it waits for all.
+        worker: what each holds, in Ray's words.
+    """
 
     num_workers: int
-    cpus_per_worker: int
-    gpus_per_worker: float
+    min_workers: int = 0
+    worker: Mapping[str, float]
+
+    @property
+    def has_gpu(self) -> bool:
+        return self.worker.get("GPU", 0.0) > 0
 
 
 class WorkerGroups:
@@ -73,15 +86,16 @@ def keep_group(broker: Any, group: int, study: StudyWork, shape: GroupShape) -> 
     trainer = TorchTrainer(
         serve,
         train_loop_config={"broker": broker, "group": group, "study": study},
-        torch_config=TorchConfig(backend="nccl" if shape.gpus_per_worker else "gloo"),
+        torch_config=TorchConfig(backend="nccl" if shape.has_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=shape.num_workers,
-            use_gpu=shape.gpus_per_worker > 0,
-            resources_per_worker={"CPU": shape.cpus_per_worker, "GPU": shape.gpus_per_worker},
+            num_workers=(shape.min_workers, shape.num_workers) if shape.min_workers else shape.num_workers,
+            use_gpu=shape.has_gpu,
+            resources_per_worker=dict(shape.worker),
+            elastic_resize_monitor_interval_s=REGROW_S,
         ),
         run_config=ray.train.RunConfig(
             name=f"group-{group}-{study.owner_epoch}",
-            storage_path=str(StudyPaths(study.root).scratch.absolute()),
+            storage_path=str(StudyPaths(study.folder).scratch.absolute()),
             failure_config=ray.train.FailureConfig(max_failures=-1),
         ),
     )
@@ -106,7 +120,7 @@ def serve(config: dict[str, Any]) -> None:
 
     broker, group, study = config["broker"], config["group"], config["study"]
     control = Control.open()
-    reset_global_state(num_threads=study.num_threads)
+    reset_global_state(num_threads=study.num_threads, gpu_share=study.gpu_share)
     dataset = study_dataset(study)
     warm_up()
     while True:
@@ -124,7 +138,7 @@ def serve(config: dict[str, Any]) -> None:
             ray.get(broker.finish.remote(group, message))  # it can't write, and the others wait for it in vain
         agreed = _agreed(control.gather(message))
         if control.rank == 0:
-            ray.get(broker.finish.remote(group, agreed and keep_result(study, agreed)))
+            ray.get(broker.finish.remote(group, agreed and keep_result(study, work, agreed)))
 
 
 def _agreed(outcomes: list[Message | None]) -> Message | None:
@@ -177,7 +191,7 @@ class GroupContext:
         self.rank = control.rank
         self.world_size = control.world_size
         self.seed = study.trial_seed(work)
-        self.directory: Path = StudyPaths(study.root).trial(work.trial).root
+        self.directory: Path = study.directory(work)
         self._work = work
         self._broker = broker
         self._control = control

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator import pareto
-from orchestrator.objectives import LATENCY_MS, Constraint, Direction, Objective
+from orchestrator.objectives import ACCURACY, Constraint, Objective, cost
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.selector import is_feasible
 from orchestrator.worth.spending import cost_s, full_cost_s, full_epochs
@@ -101,13 +101,11 @@ def _costs(trials: Sequence[TrialRecord]) -> tuple[_Floats, _Floats]:
 
 
 def _point(record: TrialRecord, objectives: Sequence[Objective]) -> list[float]:
-    """All to be minimised: latency as predicted, because that is known of all; costs by their logarithm."""
-    values = {
-        one: record.predicted_latency_ms if one.name == LATENCY_MS else record.value(one.name) for one in objectives
-    }
+    """All to be minimised: what is timed as predicted, because that is known of all; costs by their logarithm."""
+    values = {one.name: record.predicted(one.name) for one in objectives}
     return [
-        1.0 - value if one.direction is Direction.MAXIMIZE else math.log10(max(value, _LEAST_COST))
-        for one, value in values.items()
+        1.0 - value if name == ACCURACY else math.log10(max(cost(name, value), _LEAST_COST))
+        for name, value in values.items()
     ]
 
 

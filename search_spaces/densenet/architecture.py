@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from search_spaces.architecture import Architecture
-from search_spaces.costs import Layer, LayerPlan
+from search_spaces.costs import FLOAT_BYTES, Layer, LayerPlan
 from search_spaces.many import Size, at_least, repeated
 from search_spaces.rules import Flag, Number, OneOf, Rule, WholeNumber, WholeNumbers
 
@@ -100,6 +100,7 @@ class DenseNetArchitecture(Architecture):
     def _add_block(self, plan: LayerPlan, block: str, num_layers: Size) -> None:
         plan.stage = block
         first = plan.channels
+        growth_bytes = self.growth_rate * plan.side * plan.side * FLOAT_BYTES
         recomputed = self.memory_efficient
         for index, repeats in repeated(num_layers):
             plan.repeats = repeats
@@ -108,21 +109,29 @@ class DenseNetArchitecture(Architecture):
             plan.batch_norm(f"{layer}.norm1", saved=not recomputed)
             plan.activation(f"{layer}.relu1")
             if self.bottleneck_channels:
+                held = plan.held
                 plan.conv(f"{layer}.conv1", self.bottleneck_channels)
+                # What the norm reads is held until the convolution after it has run.
+                plan.held = held + growth_bytes
                 plan.batch_norm(f"{layer}.norm2")
+                plan.held = held
                 plan.activation(f"{layer}.relu2")
             last = f"{layer}.conv2" if self.bottleneck_channels else f"{layer}.conv1"
             # Recomputing starts from the outputs before; the last one has no layer after it.
             plan.conv(last, self.growth_rate, kernel_size=3, saved=recomputed and index + 1 < num_layers)
         plan.repeats = 1
         plan.concat(block, first + num_layers * self.growth_rate)
+        plan.held = 0
 
     def _add_transition(self, plan: LayerPlan, transition: str, channels: int) -> None:
         plan.stage = transition
+        block_bytes = plan.tensor_bytes
         plan.batch_norm(f"{transition}.norm")
+        plan.held = block_bytes
         plan.activation(f"{transition}.relu")
         plan.conv(f"{transition}.conv", channels)
         plan.average_pool(f"{transition}.pool", kernel_size=2, stride=2, saved=self.memory_efficient)
+        plan.held = 0
 
     def _smallest_image_hint(self) -> str:
         num_blocks = len(self.block_config)

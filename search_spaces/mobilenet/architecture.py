@@ -155,7 +155,7 @@ class MobileNetArchitecture(Architecture):
             for block in stage:
                 plan.repeats = block.repeats
                 _add_block(plan, block, self.version)
-        plan.repeats = 1
+        plan.repeats, plan.held = 1, 0
         if self.version != "v1":
             plan.stage = "last"
             plan.conv_norm(f"features.{sum(self.depths) + 1}", self.num_features, self.edge_activation, saved=False)
@@ -223,9 +223,11 @@ def round_channels(channels: float) -> int:
 
 def _add_block(plan: LayerPlan, block: Block, version: str) -> None:
     prefix = f"{block.name}.{'conv' if version == 'v2' else 'block'}"
-    index = 0
+    index, input_bytes = 0, plan.tensor_bytes
+    plan.held = 0
     if block.expanded_channels != block.in_channels:
         plan.conv_norm(f"{prefix}.{index}", block.expanded_channels, block.activation)
+        plan.held = input_bytes
         index += 1
     plan.conv_norm(
         f"{prefix}.{index}",
@@ -236,6 +238,7 @@ def _add_block(plan: LayerPlan, block: Block, version: str) -> None:
         groups=block.expanded_channels,
     )
     index += 1
+    plan.held = input_bytes
     if block.squeeze_channels:
         plan.squeeze_excite(f"{prefix}.{index}", block.squeeze_channels)
         index += 1

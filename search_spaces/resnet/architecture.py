@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from search_spaces.architecture import Architecture
 from search_spaces.costs import Layer, LayerPlan
 from search_spaces.errors import ArchitectureError
-from search_spaces.many import repeated
+from search_spaces.many import Size, repeated
 from search_spaces.rules import OneOf, Rule, WholeNumber, WholeNumbers, check_count
 
 MAX_STAGES = 6
@@ -117,10 +117,15 @@ class ResNetArchitecture(Architecture):
         plan.activation("relu")
         if self.stem == "imagenet":
             plan.max_pool("maxpool", kernel_size=3, stride=2, padding=1)
+        stage_bytes: Size = 0
         for block in self._blocks():
+            # torch's module of a stage holds what it was given until its last block has run.
+            is_first = block.stage != plan.stage
+            plan.held = 0 if is_first else stage_bytes
+            stage_bytes = plan.tensor_bytes if is_first else stage_bytes
             plan.stage, plan.repeats = block.stage, block.repeats
             self._add_block(plan, block)
-        plan.stage, plan.repeats = "head", 1
+        plan.stage, plan.repeats, plan.held = "head", 1, 0
         plan.global_pool("avgpool")
         plan.linear("fc", self.num_classes)
         return tuple(plan.layers)
@@ -144,18 +149,22 @@ class ResNetArchitecture(Architecture):
                 in_channels = out_channels
 
     def _add_block(self, plan: LayerPlan, block: Block) -> None:
-        channels, side = plan.channels, plan.side
+        channels, side, held = plan.channels, plan.side, plan.held
+        input_bytes = plan.tensor_bytes
         if self.block == "basic":
             _conv_norm(plan, block, 1, block.width, kernel_size=3, stride=block.stride)
+            plan.held = held + input_bytes
             plan.activation(f"{block.name}.relu")
             _conv_norm(plan, block, 2, block.out_channels, kernel_size=3)
         else:
             _conv_norm(plan, block, 1, block.width)
+            plan.held = held + input_bytes
             plan.activation(f"{block.name}.relu")
             _conv_norm(plan, block, 2, block.width, kernel_size=3, stride=block.stride, groups=self.groups)
             plan.activation(f"{block.name}.relu")
             _conv_norm(plan, block, 3, block.out_channels)
         if block.shortcut != "identity":
+            plan.held = held + plan.tensor_bytes
             plan.channels, plan.side = channels, side
             _add_shortcut(plan, block)
         plan.add(block.name)
@@ -165,13 +174,18 @@ class ResNetArchitecture(Architecture):
 def _conv_norm(
     plan: LayerPlan, block: Block, index: int, channels: int, *, kernel_size: int = 1, stride: int = 1, groups: int = 1
 ) -> None:
+    held, input_bytes = plan.held, plan.tensor_bytes
     plan.conv(f"{block.name}.conv{index}", channels, kernel_size=kernel_size, stride=stride, groups=groups)
+    plan.held = held + input_bytes
     plan.batch_norm(f"{block.name}.bn{index}")
+    plan.held = held
 
 
 def _add_shortcut(plan: LayerPlan, block: Block) -> None:
+    block_bytes = plan.tensor_bytes
     if block.shortcut == "projection":
         plan.conv(f"{block.name}.downsample.0", block.out_channels, stride=block.stride)
+        plan.held = plan.held + block_bytes
         plan.batch_norm(f"{block.name}.downsample.1", saved=False)
     else:
         plan.subsample(f"{block.name}.downsample", block.out_channels, stride=block.stride)

@@ -131,7 +131,7 @@ def on_archfront(folder: Path, num_trials: int) -> None:
     from orchestrator.study.preparation import open_study
     from orchestrator.study.search import _fit
     from orchestrator.suggest.wiring import proposals_of
-    from tests.simulation import predict_latency_ms
+    from tests.simulation import PREDICTIONS
 
     ledger = Ledger(folder / "ledger.jsonl")
     config = load("toy", [f"budget.trials={num_trials}"], inspect=inspect, shipped={"toy": STUDY}).config
@@ -144,7 +144,7 @@ def on_archfront(folder: Path, num_trials: int) -> None:
                 told.add(number)
                 ledger.write("acknowledged", point=record.architecture_id)
 
-    proposals = proposals_of(store, config, predict_latency_ms=predict_latency_ms)
+    proposals = proposals_of(store, config, predictions=PREDICTIONS)
     referee = Referee(store, decide=lambda _record, _report: None, max_attempts=3, on_end=acknowledge)
     referee.adopt()
     connection.prepare_environment(connection.LOCAL)

@@ -55,7 +55,8 @@ def main() -> None:
     if given.worker:
         json.dump(WORKERS[given.worker](_runs(json.load(sys.stdin))), sys.stdout)
         return
-    num_networks, num_repetitions = (9, 4) if given.quick else (24, 8)
+    num_networks = 9 if given.quick else 24
+    num_repetitions = 4 if given.quick or given.stress else 6  # processes start slowly under stress
     networks = reference_architectures(default_space(TASK), TASK, seed=0, n=num_networks)
     true_ms = np.array([one[0] for one in _in_a_process("truth", networks)])
     rows = []

@@ -24,7 +24,7 @@ from orchestrator.suggest.proposals import Proposals
 from orchestrator.suggest.wiring import proposals_of
 from search_spaces.registry import architecture
 from tests.benchmarks.machine import parser, publish
-from tests.simulation import predict_latencies, predict_latency_ms
+from tests.simulation import PREDICTIONS, predict_latency_ms
 
 NUM_TRIALS = (100, 1_000, 10_000)
 
@@ -88,9 +88,7 @@ class MemoryLedger:
 
 def suggestion_ms(config: SearchConfig, num_trials: int, num_asks: int) -> list[float]:
     """Milliseconds of suggestions one after the other; the first, which reads the history, is left out."""
-    proposals: Proposals = proposals_of(
-        MemoryLedger(config, num_trials), config, predict_latency_ms=predict_latency_ms, latencies=predict_latencies
-    )
+    proposals: Proposals = proposals_of(MemoryLedger(config, num_trials), config, predictions=PREDICTIONS)
     proposals.next()
     found = []
     for _ in range(num_asks):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ConfigError
+from tests.config.conftest import Read
 from tests.simulation import STUDY, config_of
 
 
@@ -30,3 +31,10 @@ def test_onnxruntime_is_not_measured_on_a_gpu(tmp_path: Path) -> None:
 def test_an_unknown_runtime_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='"eager", "folded", "compiled", "onnxruntime"'):
         config_of(tmp_path, STUDY, 'latency.runtime="tensorrt"')
+
+
+def test_a_batch_of_a_throughput_that_nobody_asks_for_warns(read: Read) -> None:
+    (warning,) = read(f"{STUDY}[latency]\nthroughput_batch_size = 16\n").warnings
+    assert "latency.throughput_batch_size = 16: has no effect" in warning
+    asked = '[constraints]\nthroughput_per_s = ">= 100 /s"\n'
+    assert read(f"{STUDY}[latency]\nthroughput_batch_size = 16\n{asked}").warnings == ()

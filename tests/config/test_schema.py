@@ -102,4 +102,10 @@ def test_editors_are_told_what_a_setting_means() -> None:
     assert recipe["batch_size"]["description"] == "images per step over all workers."
     shares = SCHEMA["properties"]["data"]["properties"]
     assert shares["test_share"]["description"].startswith("of all images, stratified by class")
-    assert recipe["optimizer"] == {"type": "string", "enum": ["sgd", "adamw"], "title": "optimizer", "default": "sgd"}
+    assert recipe["optimizer"] == {
+        "type": "string",
+        "enum": ["sgd", "adamw"],
+        "title": "optimizer",
+        "default": "sgd",
+        "description": "sgd with Nesterov's momentum, or adamw.",
+    }

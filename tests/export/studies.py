@@ -60,9 +60,13 @@ class TrainedTrial:
 
 
 def trained_trial(
-    folder: Path, architecture: Architecture = ARCHITECTURES["densenet"], *, weights: nn.Module | None = None
+    folder: Path,
+    architecture: Architecture = ARCHITECTURES["densenet"],
+    *,
+    weights: nn.Module | None = None,
+    seed: int = 0,
 ) -> TrainedTrial:
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = build_model(architecture)
     model(torch.randn(8, 1, 8, 8))  # batch norms with statistics of their own
     if weights is not None:

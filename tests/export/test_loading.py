@@ -11,15 +11,17 @@ import pytest
 from orchestrator import load_model
 from orchestrator.errors import BadInputError
 from orchestrator.export.checksums import write_sums
-from orchestrator.export.loading import verify_export
 from orchestrator.export.trial import export_trial
+from orchestrator.export.verify import verify_folder
+from orchestrator.store.paths import TrialPaths
 from tests.export.studies import ARCHITECTURES, trained_trial
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     trained = trained_trial(tmp_path / "trials")
-    return export_trial(trained.snapshot, trained.record, trained.model_folder, tmp_path / "best").folder
+    paths = TrialPaths(trained.model_folder.parent)
+    return export_trial(trained.snapshot, trained.record, paths, tmp_path / "best", verify=verify_folder).folder
 
 
 def test_a_loaded_network_is_in_evaluation_mode(folder: Path) -> None:
@@ -42,7 +44,7 @@ def test_a_changed_file_is_named_with_both_sums(folder: Path, name: str) -> None
 def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     with pytest.raises(BadInputError, match=r"model\.safetensors: listed in SHA256SUMS and not there"):
-        verify_export(folder)
+        load_model(folder)
 
 
 def test_a_file_that_the_sums_leave_out_is_not_trusted(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,16 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("failpoints", "mutations", "processes"))
-    parser.add_argument("--count", type=int, default=1000, help="kills, or changed files of each kind")
+    parser.add_argument(
+        "--count", type=int, default=1000, help="kills, or changed files of each kind (ten times as many study files)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="where the result goes, instead of the results' folder"
     )
     options = parser.parse_args()
     logging.disable()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # in order: what was started for it ends with it
     to = options.json or RESULTS / f"{options.what}.json"
     run = {"failpoints": _failpoints, "mutations": _mutations, "processes": _processes}[options.what]
     problems = run(options.count, options.seed, to)

@@ -23,7 +23,7 @@ def changed_tree(tree: Any, rng: random.Random, wild: list[Any]) -> Any:
     for _ in range(rng.randint(1, 4)):
         places = list(_places(tree))
         if not places:
-            return rng.choice(wild)
+            return copy.deepcopy(rng.choice(wild))
         container, key = rng.choice(places)
         _change(container, key, rng, wild)
     return tree
@@ -40,7 +40,7 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
 def _change(container: Any, key: Any, rng: random.Random, wild: list[Any]) -> None:
     match rng.choice(("change", "change", "rename", "remove", "double", "nest")):
         case "change":
-            container[key] = rng.choice(wild)
+            container[key] = copy.deepcopy(rng.choice(wild))  # else later changes would be made in it
         case "rename" if isinstance(container, dict):
             container[rng.choice([*_TEXTS[:-1], f"{key}x"])] = container.pop(key)
         case "remove":

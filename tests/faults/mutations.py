@@ -178,12 +178,13 @@ def good_files(folder: Path) -> Good:
 
     from orchestrator.export.trial import export_trial
     from orchestrator.records import EpochReport
+    from orchestrator.store.paths import TrialPaths
     from tests.export.studies import trained_trial
     from tests.faults import toy
     from tests.faults.studies import toy_config
 
     trial = trained_trial(folder / "trained")
-    export_trial(trial.snapshot, trial.record, trial.model_folder, folder / "export")
+    export_trial(trial.snapshot, trial.record, TrialPaths(trial.model_folder.parent), folder / "export")
     for epoch in (1, 2):
         report = EpochReport(epoch=epoch, accuracy=0.5, loss=1.0, train_loss=1.0, wall_time_s=1.0)
         progress = checkpoint.Progress(step=epoch, report=report)

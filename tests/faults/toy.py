@@ -30,11 +30,11 @@ from orchestrator.suggest.wiring import proposals_of
 from orchestrator.tracking.tracker import Tracker
 from orchestrator.training import checkpoint
 from orchestrator.training.attempt import keep_result
-from orchestrator.training.work import StudyWork
+from orchestrator.training.work import StudyWork, TrialWork
 from tests.faults.ledger import Ledger
 from tests.faults.made_up import EveryFourth, accuracy_of, draw, made_up_latency
 from tests.faults.receiver import FileReceiver
-from tests.simulation import predict_latencies, predict_latency_ms
+from tests.simulation import PREDICTIONS
 
 NUM_SLOTS = 3
 
@@ -69,8 +69,7 @@ class ToySession:
         self._proposals = proposals_of(
             self.store,
             config,
-            predict_latency_ms=predict_latency_ms,
-            latencies=predict_latencies,
+            predictions=PREDICTIONS,
             stored=StoredResults(results=EveryFourth(folder)),
         )
         self.referee = Referee(
@@ -170,7 +169,8 @@ class ToyTraining:
 
     def _end(self, result: WorkerResult) -> None:
         message = Message(trial=self._record.number, token=self._attempt.token, kind=MessageKind.END, result=result)
-        self._session.referee.receive(keep_result(_work(self._session), message))
+        work = TrialWork(trial=self._record.number, token=self._attempt.token, architecture=self._record.architecture)
+        self._session.referee.receive(keep_result(_work(self._session), work, message))
         self._acknowledge()
 
     def _acknowledge(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import shutil
 from collections.abc import Callable
@@ -14,17 +15,20 @@ from safetensors.torch import load_file, save_file
 
 from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError
 from orchestrator.export.checksums import write_sums
-from orchestrator.export.loading import load_model, verify_export
-from orchestrator.fit import processes
+from orchestrator.export.loading import load_model
+from orchestrator.export.verify import Outcome, verify_folder
+from orchestrator.fit import processes, run
 from orchestrator.fit.config import FitConfig, SplitName
 from orchestrator.fit.folder import work_folder
-from orchestrator.fit.run import Fitted, Listener, fit
+from orchestrator.fit.run import Fitted, Listener
 from orchestrator.fit.scoring import score_folder
 from orchestrator.fit.stop import StopPoint
 from orchestrator.records import EpochReport
 from tests.fit.requests import config_of, write_tiny
 
 pytestmark = pytest.mark.integration
+
+fit = functools.partial(run.fit, verify=verify_folder)  # tests/export has other processes verify
 
 
 class Heard(Listener):
@@ -83,7 +87,7 @@ def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
 
 def test_it_learns_and_leaves_a_folder_that_loads(folder: Path, config: FitConfig, fitted: Fitted) -> None:
     assert fitted.test.accuracy > 0.5
-    verify_export(folder / "alone")
+    assert {check.outcome for check in verify_folder(folder / "alone")} == {Outcome.HOLDS}
     assert load_model(folder / "alone")(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert not work_folder(folder / "alone").exists()
 
@@ -115,7 +119,7 @@ def test_other_settings_are_refused_and_leave_the_folder_as_it_is(
 ) -> None:
     with pytest.raises(BadInputError, match="seed: 0 -> 1"):
         fit(dataclasses.replace(config, seed=1), folder / "alone", Heard())
-    verify_export(folder / "alone")
+    assert {check.outcome for check in verify_folder(folder / "alone")} == {Outcome.HOLDS}
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(

@@ -39,7 +39,7 @@ trials = 14
 
 def test_two_workers_train_as_one_through_a_killed_worker(cli: Cli) -> None:
     (cli.folder / "tiny.toml").write_text(GROUP)
-    process = cli.start("search", "tiny.toml", *SYNTHETIC, "--workers-per-trial", "2")
+    process = cli.start("search", "tiny.toml", *SYNTHETIC, "--workers-per-trial", "2", "--seeds", "1")
     _wait_for(cli, ended=2)
     _train_workers(process.pid)[-1].kill()
     out, error = process.communicate(timeout=500)
@@ -53,6 +53,9 @@ def test_two_workers_train_as_one_through_a_killed_worker(cli: Cli) -> None:
     assert sorted({record.num_attempts for record in records}) == [1, 2]
     for record in records:
         assert [report.epoch for report in record.reports] == list(range(1, len(record.reports) + 1))
+    members = [record for record in records if record.latency is not None]
+    assert members
+    assert all([one.test_accuracy is not None for one in record.seeds] == [True] for record in members)
 
 
 def _train_workers(pid: int) -> list[psutil.Process]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from orchestrator.records import TrialState
+from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import read_log
 from tests.integration.conftest import SYNTHETIC, Cli
 from tests.tracking.reading import USES_MLFLOW, read
@@ -83,13 +84,28 @@ def _check_choice(cli: Cli) -> None:
 
 def _check_extension(cli: Cli) -> None:
     before = cli.snapshot().records
-    cli.search("--trials", "8")
+    *_, front = cli.search("--trials", "8", "--seeds", "2", "--retrain")
     after = cli.snapshot().records
     assert len(after) == 8
     assert [record.accuracy for record in after[:6]] == [record.accuracy for record in before]
+    _check_further_trainings(cli, [member["trial"] for member in front["members"]])
     refused = cli.run("search", "tiny.toml", "--set", "recipe.epochs=5")
     assert refused.returncode == 2
     assert "recipe.epochs: 4 -> 5" in refused.stderr
+
+
+def _check_further_trainings(cli: Cli, members: list[int]) -> None:
+    """Two seeds each, of which no file is left, and one network trained on validation images as well."""
+    paths = StudyPaths(cli.study)
+    for number in members:
+        record = cli.snapshot().records[number]
+        assert [one.seed for one in record.seeds] == [1, 2]
+        assert all(one.accuracy is not None and one.test_accuracy is not None for one in record.seeds)
+        assert not any(paths.trial(number).seed(one.seed).root.exists() for one in record.seeds)
+        assert record.retrained is not None
+        assert record.retrained.test_score is not None
+        assert paths.trial(number).retrained.model.is_dir()
+        assert not paths.trial(number).retrained.checkpoints.exists()
 
 
 def test_ctrl_c_checkpoints_and_the_same_command_goes_on(cli: Cli, processes_left: Callable[[], Sequence[str]]) -> None:

@@ -66,6 +66,33 @@ def test_a_family_can_be_hidden_and_shown_again(page: playwright.Page) -> None:
     assert marks.first.is_visible()
 
 
+def test_a_family_can_be_hidden_without_a_script(browser: playwright.Browser, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(render(study(40)), encoding="utf-8")
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((tmp_path / "report.html").as_uri())
+    page.locator(".filter input").first.uncheck()
+    assert not page.locator(".m.f0").first.is_visible()
+    assert page.locator(".m.f1").first.is_visible()
+    page.close()
+
+
+def test_a_chart_is_one_stop_of_the_tab_key_and_arrows_go_along_its_front(page: playwright.Page) -> None:
+    plane = page.locator("svg[aria-labelledby=plane-num_parameters-title]")
+    assert plane.locator('[tabindex="0"]').count() == 1
+    members = page.locator(".front tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.t)")
+    plane.locator('[tabindex="0"]').focus()
+    seen = []
+    for _ in members:
+        seen.append(page.locator("#tip dd").first.text_content())
+        page.keyboard.press("ArrowRight")
+    assert seen == members
+
+
+def test_contents_lead_to_every_section(page: playwright.Page) -> None:
+    targets = page.locator("nav a").evaluate_all("links => links.map((link) => link.hash.slice(1))")
+    assert targets == page.locator("main > section > h2").evaluate_all("heads => heads.map((head) => head.id)")
+
+
 def test_a_column_sorts_by_its_figures(page: playwright.Page) -> None:
     def column() -> list[float]:
         texts = page.locator(".front tbody tr td:nth-child(4)").all_text_contents()

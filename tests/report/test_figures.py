@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.report.axes import Axis, Scale, axis_over, short
-from orchestrator.report.tables import budgets
+from orchestrator.report.contest import budgets
 from orchestrator.report.view import thinned
 
 POSITIVE = st.floats(1e-4, 1e10)
@@ -60,7 +60,13 @@ def test_budgets_are_round_increasing_and_reach_the_dearest(values: list[float])
     assert 1 <= len(steps) <= 8
     assert steps == sorted(set(steps))
     assert steps[-1] >= max(values) * (1 - 1e-6)
-    assert all(round(step / 10 ** math.floor(math.log10(step) + 1e-9), 6) in (1, 2, 5) for step in steps)
+    digits = {round(step / 10 ** math.floor(math.log10(step) + 1e-9), 6) for step in steps}
+    assert digits <= {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8}
+
+
+def test_a_narrow_range_has_finer_budgets() -> None:
+    assert budgets([0.15, 0.33]) == [0.15, 0.2, 0.25, 0.3, 0.4]
+    assert budgets([830, 94_002]) == [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000]
 
 
 @given(st.integers(0, 200), st.integers(0, 50))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.objectives import DIRECTIONS, MACS, NUM_PARAMETERS, Constraint, Objective
-from orchestrator.records import Cause, StudySnapshot, TrialState
+from orchestrator.records import Cause, SeedResult, StudySnapshot, TrialState
 from orchestrator.report import render
 from orchestrator.selector import front
 from search_spaces.registry import get_architecture
@@ -126,7 +126,7 @@ def test_tables_and_charts_speak_to_those_who_do_not_see_them(snapshot: StudySna
 
 
 def test_a_thousand_trials_fit_into_half_a_megabyte() -> None:
-    assert len(render(study(1000)).encode()) < 500_000
+    assert len(render(dataclasses.replace(study(1000), num_validation=359)).encode()) < 500_000
 
 
 def test_thousands_of_trials_are_thinned_and_the_page_says_so() -> None:
@@ -272,3 +272,32 @@ def test_a_published_network_is_marked_by_its_name_wherever_it_ended() -> None:
     page = read(render(snapshot_of(*study(10).records, dominated)))
     labels = [text.text for text in page.all("text", class_="role") if "resnet18" in text.text]
     assert len(labels) == 2
+
+
+def test_further_seeds_have_a_column_where_there_are_some() -> None:
+    again = tuple(SeedResult(seed=seed, accuracy=0.9 + seed / 1000, loss=0.1) for seed in (1, 2, 3))
+    page = read(render(snapshot_of(completed(0, 0.91, 10_000, 1.0, seeds=again), completed(1, 0.9, 9_000, 0.9))))
+    (table,) = tables(page, "front")
+    assert "further seeds" in [head.text for head in table.all("th", scope="col")]
+    assert "0.9020 (0.8995 to 0.9045), n = 3" in table.text
+    assert "further seeds" not in render(STUDIES["forty"])
+
+
+def test_members_that_accuracy_does_not_tell_apart_are_said_to_be_too_close_to_call() -> None:
+    members = [completed(number, 0.97 - number / 1000, 10_000 - number, 1.0 - number / 10) for number in range(3)]
+    close = read(render(snapshot_of(*members, num_validation=300)))
+    assert "trial 0 and all other 2 are too close to call" in tables(close, "front")[0].all("caption")[0].text
+    assert "too close to call: choose" not in render(snapshot_of(*members, num_validation=None))
+
+
+def test_landmarks_say_what_they_are() -> None:
+    (body,) = read(render(STUDIES["forty"])).all("body")
+    assert [child.name for child in body.children if child.name in ("header", "nav", "main")] == [
+        "header",
+        "nav",
+        "main",
+    ]
+    assert body.all("nav")[0].attributes["aria-label"]
+    heads = [element.text for element in body.all("h2")]
+    assert "Families at equal budgets" in heads
+    assert all(region.attributes["aria-label"] for region in body.all("div", role="region"))

@@ -71,7 +71,8 @@ def test_the_markdown_front_has_a_row_for_each_member_and_the_conditions() -> No
     lines = to_markdown(study(40)).splitlines()
     assert lines[0].startswith("| trial | family | architecture | parameters |")
     assert {line.count(" | ") for line in lines if line.startswith("|")} == {7}
-    assert lines[-1].startswith("Latency: median with its 95 % interval, cpu, 1 thread, batch 1 of 1 x 8 x 8")
+    assert lines[-1].startswith("Choose ")
+    assert lines[-3].startswith("Latency: median with its 95 % interval, cpu, 1 thread, batch 1 of 1 x 8 x 8")
 
 
 def test_a_markdown_front_that_is_predicted_says_so() -> None:

@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+from orchestrator.errors import BadInputError
+from orchestrator.runtime.connection import _names, _no_ray, _offer
+
 _PROGRAM = """
 import json, os, sys
 before = dict(os.environ)
@@ -47,3 +50,31 @@ def test_what_a_worker_prints_ends_somewhere(address: str) -> None:
     """A gigabyte is kept as its last 32 MiB at most, and is forwarded to nobody (``log_to_driver=False``)."""
     environment = prepared(address)
     assert int(environment["RAY_ROTATION_MAX_BYTES"]) * (1 + int(environment["RAY_ROTATION_BACKUP_COUNT"])) == 32 << 20
+
+
+def node(name: str, address: str, **resources: float) -> dict[str, object]:
+    """As ``ray.nodes()`` tells of one."""
+    return {"NodeID": address, "NodeManagerHostname": name, "NodeManagerAddress": address, "Resources": resources}
+
+
+def test_what_a_node_offers_is_read_from_its_resources() -> None:
+    offer = _offer(node("gpu-0", "10.0.0.7", CPU=96.0, GPU=8.0, **{"accelerator_type:A100": 1.0, "latency_slot": 1.0}))
+    assert (offer.name, offer.num_cpus, offer.num_gpus) == ("gpu-0", 96.0, 8.0)
+    assert offer.accelerators == {"A100"}
+    assert offer.has_latency_slot
+    head = _offer(node("head", "10.0.0.1", memory=1e9))
+    assert (head.num_cpus, head.num_gpus, head.accelerators, head.has_latency_slot) == (0.0, 0.0, frozenset(), False)
+
+
+def test_nodes_are_called_by_their_hosts_and_by_their_addresses_where_hosts_are_equal() -> None:
+    nodes = [node("head", "10.0.0.1"), node("pod", "10.0.0.2"), node("pod", "10.0.0.3")]
+    assert list(_names(nodes).values()) == ["head", "10.0.0.2", "10.0.0.3"]
+
+
+def test_a_cluster_of_other_versions_is_told_apart_from_one_that_does_not_answer() -> None:
+    mismatch = RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.59.0\n    Python: 3.12.1\n")
+    error = _no_ray("10.0.0.1:6379", mismatch)
+    assert isinstance(error, BadInputError)
+    assert "runs other versions" in error.message
+    assert "Ray: 2.59.0" in error.message
+    assert "cannot reach Ray" in _no_ray("10.0.0.1:6379", ConnectionError("no route")).message

@@ -9,12 +9,14 @@ import pytest
 
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import BadInputError
+from orchestrator.objectives import LATENCY_MS
 from orchestrator.records import Cause, TrialState
 from orchestrator.replay import replay_log
 from orchestrator.simulate.searches import check_covered, random_search, simulate, simulated
 from orchestrator.simulate.study import SimulatedStudy
 from orchestrator.simulate.table import ArchitectureTable, TableRow, read_table, write_table
 from orchestrator.store.reading import read_log
+from orchestrator.suggest.costing import Prediction
 from search_spaces.registry import architecture
 from tests.simulation import config_of
 
@@ -136,6 +138,11 @@ def test_a_network_that_diverges_costs_what_it_took_and_is_not_on_the_front(conf
     assert len(record.reports) == 3
 
 
+def predictions_of(table: ArchitectureTable) -> dict[str, Prediction]:
+    """As the simulated study has them."""
+    return {LATENCY_MS: Prediction(of_one=lambda network: table.rows[network.architecture_id].latency_ms)}
+
+
 @pytest.mark.parametrize("sampler", ["known-cost", "tpe", "nsga2", "random"])
 def test_a_log_explains_every_suggestion_and_decision(tmp_path: Path, config: SearchConfig, sampler: str) -> None:
     given = config_of(tmp_path, TEXT, f"study.sampler={sampler}", "budget.trials=30")
@@ -143,8 +150,7 @@ def test_a_log_explains_every_suggestion_and_decision(tmp_path: Path, config: Se
     study = SimulatedStudy.begun(tmp_path / "s", given, table, table_seed=0)
     study.run(num_workers=3)
     study.store.close()
-    latency = {name: row.latency_ms for name, row in table.rows.items()}
-    result = replay_log(read_log(tmp_path / "s"), given, lambda network: latency[network.architecture_id])
+    result = replay_log(read_log(tmp_path / "s"), given, predictions_of(table))
     assert result.differences == []
     assert result.num_suggestions == len(study.store.asks) >= 30
     assert result.num_decisions > 20
@@ -158,8 +164,7 @@ def test_a_changed_log_is_noticed(tmp_path: Path, config: SearchConfig) -> None:
     with study.store._database.transaction() as connection:
         connection.execute("UPDATE trial SET accuracy = 0.99 WHERE number = 3")
     study.store.close()
-    latency = {name: row.latency_ms for name, row in table.rows.items()}
-    assert replay_log(read_log(tmp_path / "s"), given, lambda network: latency[network.architecture_id]).differences
+    assert replay_log(read_log(tmp_path / "s"), given, predictions_of(table)).differences
 
 
 class ShuffledStudy(SimulatedStudy):

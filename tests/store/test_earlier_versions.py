@@ -14,7 +14,8 @@ from orchestrator.store.schema import SCHEMA_VERSION
 from tests.simulation import Simulation, config_of
 
 ADDED_SINCE_1 = (
-    ("trial", "test_score"),
+    *(("trial", name) for name in ("test_score", "seeds", "retrained")),
+    *(("trial", name) for name in ("file_bytes", "peak_memory_bytes", "predicted_throughput_per_s", "throughput")),
     *(("report", name) for name in ("top5_accuracy", "num_images", "data_s", "step_s", "validation_s", "checkpoint_s")),
 )
 

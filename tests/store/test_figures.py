@@ -18,7 +18,7 @@ from orchestrator.store.messages import Message, MessageKind, from_tune
 from orchestrator.store.reading import read_log, read_snapshot
 from orchestrator.store.rows import Attempt
 from orchestrator.tracking.changes import collect
-from tests.simulation import Simulation, config_of, predict_latencies, predict_latency_ms
+from tests.simulation import PREDICTIONS, Simulation, config_of
 from tests.synthetic import completed, scored
 
 
@@ -81,7 +81,7 @@ def test_no_decision_depends_on_where_the_seconds_went(timed: Timed, tmp_path: P
 def test_a_study_with_phases_and_scores_is_replayed_without_a_difference(timed: Timed) -> None:
     timed.store.score(some_completed(timed), test_score=scored(0.87)["test_score"])
     log = read_log(timed.store.paths.root)
-    replayed = replay_log(log, timed.config, predict_latency_ms, latencies=predict_latencies)
+    replayed = replay_log(log, timed.config, PREDICTIONS)
     assert replayed.differences == []
     assert replayed.num_suggestions == len(timed.store.asks)
 

@@ -16,9 +16,11 @@ import psutil
 import pytest
 
 from orchestrator.errors import StudyError
+from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store.database import Database
-from orchestrator.store.lease import Owner, claim, highest_owner_epoch
-from orchestrator.store.opening import _become_owner, create, take
+from orchestrator.store.founding import become_owner
+from orchestrator.store.lease import Owner, claim, highest_owner_epoch, started_at
+from orchestrator.store.opening import create, take
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import LoggedEvent, read_log
 from orchestrator.store.schema import SCHEMA_VERSION
@@ -66,7 +68,7 @@ def test_of_two_drivers_one_wins_each_of_100_races_and_the_other_is_told_who(
         wins[winner.pid] += 1
         close(winner, root)
     assert sum(wins.values()) == 100
-    assert highest_owner_epoch(existing / "owner") == 50
+    assert highest_owner_epoch(SharedFolder(existing)) == 50
 
 
 def test_of_two_drivers_that_take_over_at_once_one_writes_and_the_other_never(
@@ -83,7 +85,7 @@ def test_of_two_drivers_that_take_over_at_once_one_writes_and_the_other_never(
             written.append(contender.answer() == "")
         assert sum(written) == 1
         epochs = StudyPaths(root)
-        newest = json.loads(epochs.owner(highest_owner_epoch(root / "owner")).read_text())
+        newest = json.loads(epochs.owner(highest_owner_epoch(SharedFolder(root))).read_text())
         assert newest["pid"] == holders[written.index(True)].pid  # so its workers go on, and all others stop
     assert len(events(root, "written")) == 20
 
@@ -124,11 +126,11 @@ def test_who_has_claimed_a_study_holds_it_before_its_database_says_so(
 
 def test_a_claim_that_comes_late_to_the_database_does_not_depose_a_later_one(tmp_path: Path) -> None:
     paths = StudyPaths(new_study(tmp_path / "study"))
-    owner_epoch = claim(paths, recorded_epoch=0, recorded=None, takeover=False)
+    owner_epoch = claim(SharedFolder(paths.root), recorded_epoch=0, recorded=None, takeover=False)
     successor = take(paths.root, takeover=True)
     late = Database.open(paths.database)
     with pytest.raises(StudyError, match="another driver has taken this study over"):
-        _become_owner(late, paths, owner_epoch, schema_version=SCHEMA_VERSION)
+        become_owner(late, SharedFolder(paths.root), owner_epoch, schema_version=SCHEMA_VERSION)
     late.close()
     successor.note("written", {"pid": 0})
     successor.close()
@@ -168,7 +170,7 @@ def events(root: Path, kind: str) -> list[LoggedEvent]:
 
 def test_a_driver_that_has_ended_holds_nothing_though_nobody_has_asked_for_it() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        owner = replace(Owner.current(), pid=process.pid, started_at=psutil.Process(process.pid).create_time())
+        owner = replace(Owner.current(), pid=process.pid, started_at=started_at(psutil.Process(process.pid)))
         assert owner.may_be_alive()
         process.kill()
         deadline = time.monotonic() + 10

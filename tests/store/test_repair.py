@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import StorageError, StudyError
-from orchestrator.records import Cause, EpochReport, Phases, StudySnapshot, TrialState
+from orchestrator.records import Cause, EpochReport, Phases, Retraining, SeedResult, StudySnapshot, TrialState
 from orchestrator.replay import replay_log
 from orchestrator.selector import front
 from orchestrator.store.messages import MessageKind, WorkerResult, write_result
@@ -26,7 +26,7 @@ from orchestrator.store.opening import take
 from orchestrator.store.reading import read_log, read_snapshot
 from orchestrator.store.repair import repair
 from orchestrator.store.store import StudyStore
-from tests.simulation import STUDY, Simulation, config_of, predict_latencies, predict_latency_ms
+from tests.simulation import PREDICTIONS, STUDY, Simulation, config_of
 from tests.synthetic import measured, scored
 
 QUICK = ("study.sampler=random", "budget.trials=8", "constraints.num_parameters=<= 40k")
@@ -43,6 +43,9 @@ def simulated(folder: Path, *, num_messages: int = 10_000, num_slots: int = 2) -
     for number, record in list(store.records.items()):
         if record.state is TrialState.COMPLETED and number % 2:
             store.score(number, latency=measured(0.5), test_score=scored(0.87)["test_score"])
+            store.add_seed(number, SeedResult(seed=2, cause=Cause.DIVERGED, message="loss nan at step 3"))
+            store.add_seed(number, SeedResult(seed=1, accuracy=0.86, loss=0.5, test_accuracy=0.85, wall_time_s=2.5))
+            store.set_retrained(number, Retraining(test_score=scored(0.88)["test_score"], wall_time_s=3.5))
     store.add_wall_time(12.5)
     store.close()
     return store
@@ -304,9 +307,7 @@ def test_a_repaired_study_says_that_nothing_can_be_derived_again(tmp_path: Path)
 
     store = simulated(tmp_path)
     log = read_log(store.paths.root)
-    assert not replay_log(
-        log, config_of(tmp_path, STUDY, *QUICK), predict_latency_ms, latencies=predict_latencies
-    ).differences
+    assert not replay_log(log, config_of(tmp_path, STUDY, *QUICK), PREDICTIONS).differences
     store.paths.database.unlink()
     repair(store.paths.root)
     with pytest.raises(StudyError, match="the log of what was decided before is lost"):

@@ -9,11 +9,13 @@ import pytest
 
 from orchestrator.errors import BadInputError
 from orchestrator.measure.exchange import REQUEST_FILE, Figures, Request
+from orchestrator.measure.forecast import Forecast
 from orchestrator.measure.predictor import LatencyPredictor
+from orchestrator.objectives import LATENCY_MS, THROUGHPUT_PER_S, Direction, Objective
 from orchestrator.records import LatencyConditions, TrialState
 from orchestrator.selector import LatencyBasis, latency_basis
 from orchestrator.store.rows import Ask
-from orchestrator.study.elsewhere import take_in, unmeasured, write_request
+from orchestrator.study.elsewhere import take_in, unmeasured, write_requests
 from search_spaces.architecture import Architecture
 from search_spaces.registry import get_architecture
 from search_spaces.space import Point
@@ -29,6 +31,7 @@ PREDICTOR = LatencyPredictor(
     mean_error=0.04,
     rank_correlation=0.99,
 )
+FORECAST = Forecast(latency=PREDICTOR)
 SOURCE = Path("figures.json")
 
 
@@ -65,33 +68,33 @@ def figures_of(numbers: list[int], conditions: LatencyConditions = CONDITIONS) -
 
 
 def test_the_finalists_are_what_a_device_is_asked_to_measure(study: Trials) -> None:
-    path = write_request(study.store, study.config, PREDICTOR)
+    (path,) = write_requests(study.store, study.config, FORECAST)
     assert path == study.store.paths.root / REQUEST_FILE
     assert list(Request.read(path).architectures) == [network(0), network(2)]
 
 
 def test_figures_of_all_finalists_make_the_front_a_measured_one(study: Trials) -> None:
-    write_request(study.store, study.config, PREDICTOR)
-    imported = take_in(study.store, PREDICTOR, figures_of([0, 2, 7]), source=SOURCE)
+    write_requests(study.store, study.config, FORECAST)
+    imported = take_in(study.store, FORECAST, figures_of([0, 2, 7]), source=SOURCE)
     assert (imported.trials, imported.num_unknown) == ((0, 2), 1)
     assert study.store.records[2].latency == latency(3.0)
     assert latency_basis(study.store.records.values(), study.config.objectives) is LatencyBasis.MEASURED
-    assert write_request(study.store, study.config, PREDICTOR) is None
+    assert write_requests(study.store, study.config, FORECAST) == []
     assert not (study.store.paths.root / REQUEST_FILE).exists()
 
 
 def test_what_is_left_is_asked_for_again(study: Trials) -> None:
-    take_in(study.store, PREDICTOR, figures_of([0]), source=SOURCE)
-    assert [record.number for record in unmeasured(study.store, study.config, PREDICTOR)] == [2]
+    take_in(study.store, FORECAST, figures_of([0]), source=SOURCE)
+    assert [record.number for record in unmeasured(study.store, study.config, FORECAST, LATENCY_MS)] == [2]
     assert latency_basis(study.store.records.values(), study.config.objectives) is LatencyBasis.PREDICTED
 
 
 def test_after_a_renewal_of_the_devices_software_all_are_asked_for_again(study: Trials) -> None:
-    take_in(study.store, PREDICTOR, figures_of([0]), source=SOURCE)
+    take_in(study.store, FORECAST, figures_of([0]), source=SOURCE)
     take_in(
-        study.store, PREDICTOR, figures_of([2], dataclasses.replace(CONDITIONS, torch_version="2.16.0")), source=SOURCE
+        study.store, FORECAST, figures_of([2], dataclasses.replace(CONDITIONS, torch_version="2.16.0")), source=SOURCE
     )
-    assert [record.number for record in unmeasured(study.store, study.config, PREDICTOR)] == [0, 2]
+    assert [record.number for record in unmeasured(study.store, study.config, FORECAST, LATENCY_MS)] == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -107,10 +110,28 @@ def test_figures_under_other_conditions_are_refused_with_the_difference(
 ) -> None:
     other = dataclasses.replace(CONDITIONS, **change)  # type: ignore[arg-type]
     with pytest.raises(BadInputError, match=difference):
-        take_in(study.store, PREDICTOR, figures_of([0, 2], other), source=SOURCE)
+        take_in(study.store, FORECAST, figures_of([0, 2], other), source=SOURCE)
     assert all(record.latency is None for record in study.store.records.values())
 
 
 def test_figures_of_none_of_its_networks_are_refused(study: Trials) -> None:
     with pytest.raises(BadInputError, match="none of its 1 networks"):
-        take_in(study.store, PREDICTOR, figures_of([7]), source=SOURCE)
+        take_in(study.store, FORECAST, figures_of([7]), source=SOURCE)
+
+
+def test_throughput_is_asked_for_and_taken_in_beside_latency(study: Trials) -> None:
+    batch = dataclasses.replace(CONDITIONS, batch_size=64)
+    asked = (*study.config.objectives, Objective(name=THROUGHPUT_PER_S, direction=Direction.MAXIMIZE))
+    config = dataclasses.replace(study.config, objectives=asked)
+    for number, record in study.store.records.items():
+        study.store.records[number] = dataclasses.replace(record, predicted_throughput_per_s=1e5 / (1 + number))
+    both = Forecast(latency=PREDICTOR, throughput=dataclasses.replace(PREDICTOR, conditions=batch))
+    requests = [Request.read(path) for path in write_requests(study.store, config, both)]
+    assert [request.setup.batch_size for request in requests] == [1, 64]
+    take_in(study.store, both, figures_of([0, 2], batch), source=SOURCE)
+    found = study.store.records[2]
+    assert (found.latency, found.throughput) == (None, latency(3.0, batch))
+    assert [path.name for path in write_requests(study.store, config, both)] == [REQUEST_FILE]
+    take_in(study.store, both, figures_of([0, 2]), source=SOURCE)
+    assert write_requests(study.store, config, both) == []
+    assert latency_basis(study.store.records.values(), config.objectives) is LatencyBasis.MEASURED

@@ -13,7 +13,7 @@ from orchestrator.study.preparation import open_study
 from orchestrator.study.sources import read_sources
 from orchestrator.suggest.stored import StoredResults
 from orchestrator.suggest.wiring import proposals_of
-from tests.simulation import Simulation, config_of, predict_latencies, predict_latency_ms
+from tests.simulation import PREDICTIONS, Simulation, config_of
 
 SMALL = """
 [study]
@@ -49,9 +49,7 @@ def warm(folder: Path, source: Path, *overrides: str) -> SearchConfig:
 def run(root: Path, config: SearchConfig) -> Simulation:
     simulation = Simulation(root, config)
     stored = StoredResults.from_json(read_sources(config).to_json())
-    simulation.proposals = proposals_of(
-        simulation.store, config, predict_latency_ms=predict_latency_ms, latencies=predict_latencies, stored=stored
-    )
+    simulation.proposals = proposals_of(simulation.store, config, predictions=PREDICTIONS, stored=stored)
     simulation.run()
     return simulation
 

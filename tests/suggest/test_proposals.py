@@ -8,7 +8,7 @@ from orchestrator.records import TrialState
 from orchestrator.store.messages import MessageKind
 from orchestrator.suggest.wiring import proposals_of
 from search_spaces import registry
-from tests.simulation import STUDY, Simulation, config_of, predict_latencies, predict_latency_ms
+from tests.simulation import PREDICTIONS, STUDY, Simulation, config_of, predict_latency_ms
 
 
 def test_no_architecture_is_trained_twice(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_rebuilt_history_suggests_what_the_kept_one_does(tmp_path: Path, sampl
     config = config_of(tmp_path, STUDY, f"study.sampler={sampler}", "budget.trials=200")
     kept = Simulation(tmp_path / "study", config)
     kept.run(num_slots=3, until=lambda: len(kept.store.records) >= num_trials)
-    rebuilt = proposals_of(kept.store, config, predict_latency_ms=predict_latency_ms, latencies=predict_latencies)
+    rebuilt = proposals_of(kept.store, config, predictions=PREDICTIONS)
     number = len(kept.store.asks)
     suggestions = []
     for proposals in (kept.proposals, rebuilt):

@@ -30,12 +30,13 @@ class Fault(Enum):
 class FaultyProxy:
     """Passes requests on to ``upstream``, each with the fault that ``choose`` has for it.
 
-    ``choose`` is called with the method and the path of a request.
+    ``choose`` is called with the method and the path of a request. Where ``token`` is set, every request must bear it.
     """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.choose: Callable[[str, str], Fault] = lambda _method, _path: Fault.NONE
+        self.token = ""
         self.num_requests = 0
         self._released = threading.Event()
         self._server: _Server | None = None
@@ -99,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         proxy = self.server.proxy
         proxy.num_requests += 1
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if proxy.token and self.headers.get("Authorization") != f"Bearer {proxy.token}":
+            self._answer(401, b"who are you?")
+            return
         match proxy.choose(self.command, self.path):
             case Fault.NONE:
                 self._answer(*self._ask(body))

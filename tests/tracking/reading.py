@@ -8,8 +8,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-USES_MLFLOW = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
-"""MLflow 3.17 on SQLAlchemy 2.1; it is MLflow's to mend."""
+USES_MLFLOW = pytest.mark.filterwarnings(
+    "ignore:The ``noload`` loader strategy is deprecated", "ignore:.*Any type hint is inferred as AnyType"
+)
+"""MLflow 3.17 on SQLAlchemy 2.1, and of its own types; these are MLflow's to mend."""
 
 
 @dataclass(frozen=True, kw_only=True)

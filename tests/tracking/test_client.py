@@ -13,6 +13,8 @@ from orchestrator.errors import ArchfrontError
 from orchestrator.records import TrialState
 from orchestrator.store.events import StudyEnd
 from orchestrator.tracking.client import Client
+from orchestrator.tracking.dataset import dataset_of
+from orchestrator.tracking.views import links
 from tests.tracking.reading import USES_MLFLOW, assert_whole_study, read
 from tests.tracking.studies import (
     START_MS,
@@ -45,7 +47,12 @@ def test_a_trial_shows_what_is_known_of_it(connect: Callable[[], Client], databa
     connect().apply([study_started(), *whole_trial(1), front(1)])
     run = read(database_uri, "s1").trials[1]
     assert run.info.run_name == "1 densenet"
-    assert run.data.params == {"growth_rate": "13", "block_config": "6, 12", "memory_efficient": "false"}
+    assert run.data.params == {
+        "family": "densenet",
+        "growth_rate": "13",
+        "block_config": "6, 12",
+        "memory_efficient": "false",
+    }
     assert run.data.metrics["num_parameters"] == 21387
     assert run.data.metrics["loss"] == 0.3333
     assert {
@@ -63,6 +70,34 @@ def test_the_study_shows_its_description_above_its_front(connect: Callable[[], C
     assert study.info.run_name == "digits"
     assert study.data.params == {"seed": "7", "budget.trials": "3"}
     assert study.data.tags["mlflow.note.content"].startswith("A *small* study.\n\n## Pareto front\n\n| trial |")
+
+
+def test_runs_say_what_they_were_made_from(connect: Callable[[], Client], database_uri: str) -> None:
+    data = {"data": {"name": "folder", "path": "/images"}, "task": {"image_size": 32}}
+    started = study_started(params={"study": {"seed": 7}, **data}, tags={"commit": "0123456789ab"})
+    connect().apply([started, *whole_trial(0)])
+    connect().apply([started])
+    shown = read(database_uri, "s1")
+    assert shown.study.data.tags["mlflow.source.git.commit"] == "0123456789ab"
+    digests = set()
+    for run in (shown.study, shown.trials[0]):
+        assert run.data.tags["mlflow.source.name"] == "archfront"
+        (entry,) = run.inputs.dataset_inputs
+        assert (entry.dataset.name, entry.dataset.source) == ("folder", '{"uri": "/images"}')
+        digests.add(entry.dataset.digest)
+    other = dataset_of({"data.name": "folder", "data.path": "/images", "task.image_size": "32", "study.seed": "8"})
+    assert other is not None
+    assert digests.isdisjoint({other.dataset.digest}), "another seed splits the images otherwise"
+
+
+def test_views_that_mlflow_refuses_hold_nothing_back(database_uri: str, directory: Path) -> None:
+    study_id = "s" * 240  # with it the name of a view's tag is too long
+    client = Client(uri=database_uri, experiment="archfront", study_id=study_id, directory=directory)
+    (refusal,) = client.apply(whole_study())
+    assert refusal.startswith("views: ")
+    assert client.apply(whole_trial(0)) == [], "it is said once"
+    assert_whole_study(database_uri, study_id)
+    assert "searchFilter" in links(directory)[0].url
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

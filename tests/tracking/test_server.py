@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from orchestrator.store.events import Event
+from orchestrator.store.paths import StudyPaths
 from orchestrator.tracking.client import Client
 from orchestrator.tracking.failures import explain
 from orchestrator.tracking.tracker import Tracker
+from orchestrator.tracking.views import links
 from tests.tracking.conftest import free_port
 from tests.tracking.faulty_proxy import Fault, FaultyProxy
+from tests.tracking.networks import published, trained
 from tests.tracking.reading import USES_MLFLOW, assert_whole_study, read
 from tests.tracking.studies import ListOutbox, artifact, study_ended, study_started, whole_study, whole_trial
 
@@ -70,6 +74,33 @@ def test_a_study_and_its_artifacts_arrive_through_a_server(
     shown = read(server_uri, study_id)
     files = shown.client.list_artifacts(shown.study.info.run_id, "report")
     assert [file.path for file in files] == ["report/report.html"]
+
+
+def test_models_arrive_through_a_server_that_asks_for_a_token(
+    connect: Callable[[], Client],
+    proxy: FaultyProxy,
+    study_id: str,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained(StudyPaths(directory).trial(1).model)
+    proxy.token = "t0ken-word"
+    with pytest.raises(MlflowException, match="401"):
+        connect().apply(published(1))
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", proxy.token)
+    assert connect().apply(published(1)) == []
+    client = MlflowClient(proxy.uri)
+    experiment = client.get_experiment_by_name("archfront")
+    assert experiment is not None
+    (model,) = client.search_logged_models([experiment.experiment_id], f"tags.`archfront.study_id` = '{study_id}'")
+    files = client.list_logged_model_artifacts(model.model_id, "data/network")
+    assert {Path(file.path).name for file in files} == {
+        "architecture.json",
+        "dataset.json",
+        "model.safetensors",
+        "search_spaces.zip",
+    }
+    assert [link.url.partition("#")[0] for link in links(directory)] == [f"{proxy.uri}/"] * 2
 
 
 @pytest.mark.parametrize("path", ["runs/create", "runs/log-batch", "runs/update"])

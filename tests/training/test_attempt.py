@@ -102,11 +102,11 @@ def test_a_result_that_can_not_be_kept_is_not_reported(study: StudyWork, monkeyp
     end = Message(trial=0, token="t1", kind=MessageKind.END, result=result)
     path = StudyPaths(study.root).trial(0).result
     path.parent.parent.write_text("a file where a folder should be")
-    told = keep_result(study, end)
+    told = keep_result(study, WORK, end)
     assert told.kind is MessageKind.INTERRUPTED
     assert f"{path}: can't be written" in told.detail
     path.parent.parent.unlink()
-    assert keep_result(study, end) == end
+    assert keep_result(study, WORK, end) == end
     assert read_result(path, token="t1") == result
 
 

@@ -1,5 +1,6 @@
 import random
 
+import pytest
 import torch
 
 from orchestrator.training.reset import reset_global_state, warm_up
@@ -30,3 +31,15 @@ def test_random_numbers_begin_anew() -> None:
 def test_warming_up_leaves_no_gradients_behind() -> None:
     warm_up()
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_worker_with_a_quarter_of_a_gpu_runs_out_of_that_quarter() -> None:
+    num_bytes = torch.cuda.mem_get_info()[1] // 2
+    reset_global_state(num_threads=1, gpu_share=0.25)
+    try:
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            torch.empty(num_bytes, dtype=torch.uint8, device="cuda")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)

@@ -1,0 +1,11 @@
+"""The files of an exported folder."""
+
+CARD_FILE = "README.md"
+GRAPH_FILE = "graph.json"
+LOADER_FILE = "load.py"
+ONNX_FILE = "model.onnx"
+PREPROCESSING_FILE = "preprocessing.json"
+PT2_FILE = "model.pt2"
+REQUIREMENTS_FILE = "requirements.txt"
+TRAINING_FILE = "training.json"
+WEIGHTS_FILE = "model.safetensors"

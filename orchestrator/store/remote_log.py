@@ -1,0 +1,73 @@
+"""The driver's end of its study's remote history: what is committed goes there in order, before it is acknowledged."""
+
+from __future__ import annotations
+
+import threading
+
+from orchestrator.errors import ArchfrontError, StudyError
+from orchestrator.storage.remote import Remote
+from orchestrator.store.segments import Position, Segment, Transaction
+
+
+class RemoteLog:
+    """Segments of one owner epoch, each created where there is none.
+
+    A driver that takes the study over puts a seal where this one's next segment would be. So the put of that segment is
+    what tells a deposed driver, whatever its clock or the network did; and what it had put before is not lost.
+    """
+
+    def __init__(self, remote: Remote, owner_epoch: int) -> None:
+        self._remote = remote
+        self._waiting: list[Transaction] = []
+        self._lock = threading.Lock()
+        self._shipping = threading.Lock()
+        self._failure: ArchfrontError | None = None
+        self.position = Position(owner_epoch, 0)
+        self.num_committed = 0
+        self.num_shipped = 0
+
+    def check(self) -> None:
+        """Raises what ended this log: nothing may be committed that can't be acknowledged any more."""
+        if self._failure is not None:
+            raise self._failure
+
+    def append(self, transaction: Transaction) -> None:
+        """A transaction was committed. The caller holds the database's lock, which gives the order."""
+        with self._lock:
+            self._waiting.append(transaction)
+            self.num_committed += 1
+
+    def ship(self) -> None:
+        """Returns when all that was appended before is in the remote storage.
+
+        Raises:
+            StudyError: another driver has taken the study.
+            StorageError: the storage could not be reached for too long.
+        """
+        with self._shipping:
+            self.check()
+            with self._lock:
+                transactions, self._waiting = tuple(self._waiting), []
+            if not transactions:
+                return
+            try:
+                self._put(transactions)
+            except ArchfrontError as error:
+                self._failure = error
+                raise
+            self.num_shipped += len(transactions)
+
+    def _put(self, transactions: tuple[Transaction, ...]) -> None:
+        position = Position(self.position.owner_epoch, self.position.seq + 1)
+        content = Segment(position=position, transactions=transactions).encoded()
+        if not self._remote.put_once(position.segment, content):
+            raise self._deposed(position)
+        self.position = position
+
+    def _deposed(self, position: Position) -> StudyError:
+        found = self._remote.get(position.segment)
+        by = Segment.decoded(found, position).sealed_by if found else None
+        return StudyError(
+            f"{self._remote}: another driver has taken this study over (owner epoch {by})",
+            hint="this driver has written nothing since",
+        )
