@@ -87,14 +87,16 @@ def network(num_hosts: int, *, prefix: str = "af", subnet: str = "10.213.87") ->
         _ip("link", "set", bridge, "up")
         hosts = [Host(name=f"{prefix}{index}", address=f"{subnet}.{10 + index}") for index in range(num_hosts)]
         for host in hosts:
-            stack.callback(_ip, "netns", "delete", host.name)  # and both ends of its cable
+            _ip("netns", "add", host.name)
+            stack.callback(_ip, "netns", "delete", host.name)
             _plug_in(host, bridge)
+            # At once; with the namespace it goes some time later.
+            stack.callback(_ip, "link", "delete", f"{host.name}-up")
         yield Network(gateway=gateway, hosts=tuple(hosts))
 
 
 def _plug_in(host: Host, bridge: str) -> None:
     upper, inside = f"{host.name}-up", ("-n", host.name)
-    _ip("netns", "add", host.name)
     _ip("link", "add", upper, "type", "veth", "peer", "name", INTERFACE, "netns", host.name)
     _ip("link", "set", upper, "master", bridge, "up")
     _ip(*inside, "address", "add", f"{host.address}/24", "dev", INTERFACE)

@@ -101,11 +101,19 @@ class RayCluster:
 
     def _start(self, host: Host, *words: str) -> None:
         self.commands[host] = words
+        # Ray puts a session under the same path on all nodes; each sees a folder of its own there.
+        session, own_folder = self.folder / "ray", self.folder / host.name
+        session.mkdir(exist_ok=True)
+        (own_folder / "home").mkdir(parents=True, exist_ok=True)
+        mounting = ("sh", "-c", 'mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh", str(own_folder), str(session))
         ray = str(Path(sys.executable).with_name("ray"))
         own = (f"--node-ip-address={host.address}", "--disable-usage-stats", "--object-store-memory=200000000")
         with (self.folder / f"{host.name}.log").open("ab") as log:
             self.processes[host.name] = subprocess.Popen(
-                host.command(ray, "start", "--block", *own, *words), env=dict(self.environment), stdout=log, stderr=log
+                host.command(*mounting, ray, "start", "--block", *own, *words),
+                env=dict(self.environment),
+                stdout=log,
+                stderr=log,
             )
 
 
@@ -125,7 +133,7 @@ def ray_cluster(head: Host, workers: tuple[Host, ...], environment: Mapping[str,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # jobs begin with ``python``
         "PYTHONPATH": str(CHECKOUT),
         "OMP_NUM_THREADS": "1",
-        "HOME": str(folder),
+        "HOME": str(folder / "ray" / "home"),
     }
     cluster = RayCluster(head=head, folder=folder, environment={**os.environ, **own, **environment})
     try:

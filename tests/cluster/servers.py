@@ -34,7 +34,7 @@ def mlflow_on_postgres(host: Host) -> Iterator[str]:
     folder.chmod(0o777)  # PostgreSQL refuses to run as root
     database = folder / "db"
     try:
-        _as_postgres(host, "initdb", "--no-sync", "-A", "trust", "-D", str(database))
+        _as_postgres(host, "initdb", "--no-sync", "--encoding=UTF8", "-A", "trust", "-D", str(database))
         _as_postgres(
             host, "pg_ctl", "-w", "-D", str(database), "-o", f"-k {folder} -h '' -F", "-l", f"{folder}/pg.log", "start"
         )

@@ -1,4 +1,4 @@
-"""Three nodes with addresses of their own: a study on S3 and an MLflow server, workers of one trial on two nodes.
+"""Three nodes with addresses and files of their own: a study on S3 and an MLflow server on PostgreSQL.
 
 The head has no CPU for trials and the others have one each, so that two workers of a trial are on two nodes.
 """
@@ -31,6 +31,7 @@ MISSING = hosts.missing() or servers.missing()
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.integration,
+    pytest.mark.alone,
     pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.skipif(bool(MISSING), reason=MISSING or "nothing is missing"),
@@ -122,13 +123,13 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ExitStack() as stack:
-        net = stack.enter_context(network(3))
+        net = stack.enter_context(network(4))
         s3 = stack.enter_context(s3_server(host=net.gateway))
-        mlflow = stack.enter_context(servers.mlflow_on_postgres(net.hosts[1]))
+        mlflow = stack.enter_context(servers.mlflow_on_postgres(net.hosts[3]))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in s3.environment.items():
             patch.setenv(name, value)  # to read what the cluster wrote
-        cluster = stack.enter_context(ray_cluster(net.hosts[0], net.hosts[1:], s3.environment))
+        cluster = stack.enter_context(ray_cluster(net.hosts[0], net.hosts[1:3], s3.environment))
         yield World(network=net, cluster=cluster, s3=s3, mlflow=mlflow, folder=tmp_path_factory.mktemp("submitted"))
 
 
@@ -153,7 +154,7 @@ def test_mlflow_has_every_trial(world: World, undisturbed: StudySnapshot) -> Non
 def test_a_study_ends_alike_after_a_killed_node_a_pulled_cable_and_a_lost_head(
     world: World, undisturbed: StudySnapshot
 ) -> None:
-    head, first, second = world.network.hosts
+    head, first, second, _ = world.network.hosts
     job = world.submit("disturbed")
     world.wait_for_ended("disturbed", 1, job)
     world.cluster.kill(second)

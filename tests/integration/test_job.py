@@ -23,7 +23,7 @@ from orchestrator.records import TrialState
 from orchestrator.store.reading import read_snapshot
 from tests.integration.conftest import living
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(400)]
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from orchestrator.records import Cause, TrialRecord, TrialState
 from tests.integration import unruly
 from tests.integration.conftest import Cli
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(700)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(700)]
 
 STUDY = """
 [study]

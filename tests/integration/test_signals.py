@@ -14,7 +14,7 @@ import pytest
 from orchestrator.records import TrialState
 from tests.integration.conftest import Cli
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(900)]
 
 # Epochs without end: a trial is never over before it is ended.
 SEARCH = (
