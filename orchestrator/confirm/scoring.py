@@ -65,7 +65,7 @@ def _scored(
     task = ray.remote(num_cpus=needs.pop("CPU"), num_gpus=needs.pop("GPU", 0.0), resources=needs, max_retries=2)(
         score_models
     )
-    everything = list(folders.items())
+    everything = [(key, folder.absolute()) for key, folder in folders.items()]  # a node works in a folder of its own
     shares = [dict(everything[start::slots]) for start in range(min(slots, len(everything)))]
     for found in ray.get([task.remote(share, study=work) for share in shares]):
         yield from found.items()

@@ -102,11 +102,13 @@ def _kill(study: KilledStudy, victims: list[str], kills: Kills) -> bool:
         left = study.processes_left()
         kills.processes_left += len(left)
         found = [*(f"left: {text}" for text in left), *_problems_after_kill(study)]
-        if code not in (0, 4):
+        if code != 0 and not (code == 4 and killed):
             found.append(f"error: exit code {code}: {study.errors()}")
         elif code == 0:
             found += _problems_at_end(study, kills)
         kills.problems += [f"study {kills.num_studies} after {kills.num_kills} kills: {problem}" for problem in found]
+        if not killed:
+            break  # nobody ended it, and it would end alike again
     return code == 0
 
 
