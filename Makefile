@@ -15,8 +15,8 @@ search: .venv/.installed
 
 test: .venv/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not integration" -n 2 --dist loadfile --durations=10
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "integration and not alone" -n 2 --dist loadfile --durations=20
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "integration and alone" --durations=20
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "integration and not alone and not cluster" -n 2 --dist loadfile --durations=20
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "integration and alone and not cluster" --durations=20
 
 # Three nodes on this machine; it takes root, iproute2 and PostgreSQL.
 cluster-test: .venv/.installed-dev

@@ -32,7 +32,6 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.integration,
     pytest.mark.alone,
-    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.skipif(bool(MISSING), reason=MISSING or "nothing is missing"),
 ]
@@ -151,6 +150,7 @@ def test_mlflow_has_every_trial(world: World, undisturbed: StudySnapshot) -> Non
     assert {f"{record.number} {record.family}" for record in undisturbed.records} <= world.runs_in_mlflow()
 
 
+@pytest.mark.slow
 def test_a_study_ends_alike_after_a_killed_node_a_pulled_cable_and_a_lost_head(
     world: World, undisturbed: StudySnapshot
 ) -> None:
