@@ -18,8 +18,11 @@ USER_SETTINGS = ("ARCHFRONT_STORAGE", "RAY_ADDRESS", "MLFLOW_TRACKING_URI", "RAY
 
 
 def pytest_configure() -> None:
-    # What runs under nohup ignores a closed terminal, and so would all that the tests start.
+    # What runs under nohup ignores a closed terminal, and what a script has put into the background ignores Ctrl-C;
+    # so would all that the tests start.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,7 @@ def test_another_machine_goes_on_where_a_lost_one_was(
 
     def lose(message: Message) -> None:
         if message.trial == 2 and message.report is not None and message.report.epoch == 2:
+            time.sleep(1)  # a report may be half a second behind in the object store
             raise MachineLost
 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "one" / "data"))
