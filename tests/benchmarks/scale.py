@@ -36,7 +36,7 @@ from tests.simulation import Simulation, accuracy_at, open_store
 WARM_UP_TRIALS = 100
 """After which memory is counted: libraries and pools are there by then."""
 
-MLFLOW_S = 120.0
+MLFLOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
