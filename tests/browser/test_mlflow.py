@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,17 +20,17 @@ from orchestrator.store.events import Event
 from orchestrator.tracking.address import default_uri
 from orchestrator.tracking.client import Client
 from orchestrator.tracking.views import View
+from tests.chromium import NEEDS_CHROMIUM, chromium
 from tests.tracking.conftest import free_port
 from tests.tracking.reading import USES_MLFLOW
 from tests.tracking.studies import epochs, front, study_ended, study_started, trial_ended, trial_started
 
 playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium")
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.integration,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    NEEDS_CHROMIUM,
     USES_MLFLOW,
 ]
 
@@ -82,11 +81,8 @@ def links(runs: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as started:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        running = started.chromium.launch(executable_path=CHROMIUM, args=options)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
