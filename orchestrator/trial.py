@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.config.settings import Resources
 from orchestrator.records import EpochReport
+from orchestrator.runtime.layout import Layout, worker_needs
 from orchestrator.store.messages import Message, MessageKind
 from orchestrator.training.context import StopTrial
 from orchestrator.training.work import StudyWork, TrialWork
+from orchestrator.training.worker import GroupShape, WorkerGroups
 
 if TYPE_CHECKING:
     import torch
@@ -96,3 +100,18 @@ def _report(message: Message) -> None:
     from ray import tune
 
     tune.report(message.to_tune())
+
+
+@contextmanager
+def worker_groups(study: StudyWork, layout: Layout, resources: Resources) -> Iterator[Any]:
+    """The broker of a session's groups of workers, which live as long as the block."""
+    shape = GroupShape(
+        num_workers=resources.workers_per_trial,
+        min_workers=resources.min_workers_per_trial,
+        worker=worker_needs(resources),
+    )
+    groups = WorkerGroups.start(study, num_groups=layout.num_slots, shape=shape)
+    try:
+        yield groups.broker
+    finally:
+        groups.close()

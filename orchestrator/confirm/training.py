@@ -15,7 +15,7 @@ from orchestrator.records import Cause, TrialState
 from orchestrator.runtime.layout import Layout, worker_needs
 from orchestrator.store.messages import Message, MessageKind, WorkerResult
 from orchestrator.training.work import StudyWork, TrialWork
-from orchestrator.training.worker import GroupShape, WorkerGroups
+from orchestrator.trial import worker_groups
 
 
 def train_again(
@@ -110,16 +110,8 @@ def _engine(study: StudyWork, layout: Layout, resources: Resources) -> Iterator[
     if layout.engine is EngineName.INLINE:
         yield _Tasks(study, resources)
         return
-    shape = GroupShape(
-        num_workers=resources.workers_per_trial,
-        min_workers=resources.min_workers_per_trial,
-        worker=worker_needs(resources),
-    )
-    groups = WorkerGroups.start(study, num_groups=layout.num_slots, shape=shape)
-    try:
-        yield _Groups(groups.broker)
-    finally:
-        groups.close()
+    with worker_groups(study, layout, resources) as broker:
+        yield _Groups(broker)
 
 
 def train_here(study: StudyWork, work: TrialWork) -> Message:

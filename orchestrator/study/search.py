@@ -14,8 +14,7 @@ from orchestrator.store.store import StudyStore
 from orchestrator.study.actor_deaths import deaths_of_trials
 from orchestrator.suggest.proposals import Proposals
 from orchestrator.training.work import StudyWork
-from orchestrator.training.worker import GroupShape, WorkerGroups
-from orchestrator.trial import Trainable, inline_trainable, proxy_trainable
+from orchestrator.trial import Trainable, inline_trainable, proxy_trainable, worker_groups
 
 PROXY_MEMORY_BYTES = 64 << 20
 """What a proxy asks for instead of a CPU: a trial that holds a CPU while its workers need it hangs for ever."""
@@ -59,16 +58,8 @@ def _engine(
     if layout.engine is EngineName.INLINE:
         yield inline_trainable(study), [worker_needs(resources)]
         return
-    shape = GroupShape(
-        num_workers=resources.workers_per_trial,
-        min_workers=resources.min_workers_per_trial,
-        worker=worker_needs(resources),
-    )
-    groups = WorkerGroups.start(study, num_groups=layout.num_slots, shape=shape)
-    try:
-        yield proxy_trainable(groups.broker), [{"CPU": 0.0, "memory": float(PROXY_MEMORY_BYTES)}]
-    finally:
-        groups.close()
+    with worker_groups(study, layout, resources) as broker:
+        yield proxy_trainable(broker), [{"CPU": 0.0, "memory": float(PROXY_MEMORY_BYTES)}]
 
 
 def _fit(
