@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A machine that is busy is no reason to fail; pytest's own time-out ends what hangs.
-settings.register_profile("archfront", deadline=None)
-settings.load_profile("archfront")
+# A machine that is busy is no reason to fail; pytest's own time-out ends what hangs. The same examples each time, so
+# that whoever changes nothing sees nothing fail; `pytest --hypothesis-profile=fresh` looks for others.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("fresh", deadline=None, print_blob=True)
+settings.load_profile("repeatable")
 
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 USER_SETTINGS = ("ARCHFRONT_STORAGE", "RAY_ADDRESS", "MLFLOW_TRACKING_URI", "RAY_JOB_CONFIG_JSON_ENV_VAR")

@@ -78,7 +78,7 @@ def test_a_stopped_trial_costs_random_search_its_whole_training() -> None:
     assert found.unstopped_G[-1] == pytest.approx(0.5, abs=0.12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.permutations(range(30)))
 def test_the_order_of_records_does_not_matter(order: list[int]) -> None:
     snapshot = study(30, is_confirmed=False)
@@ -90,7 +90,7 @@ def test_the_order_of_records_does_not_matter(order: list[int]) -> None:
         assert np.array_equal(getattr(one, field.name), getattr(other, field.name))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(2, 60))
 def test_growth_never_falls_and_is_that_of_the_exact_hypervolumes(seed: int, num_trials: int) -> None:
     records = study(num_trials, seed=seed, is_confirmed=False).records

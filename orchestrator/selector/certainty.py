@@ -101,4 +101,5 @@ def _t_95(degrees: int) -> float:
     if degrees <= len(_T_95):
         return _T_95[degrees - 1]
     z, n = _Z_95, degrees
-    return z + (z**3 + z) / (4 * n) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + first / n + second / n**2 + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator import studies
@@ -31,7 +31,6 @@ def _read_back(frozen: dict[str, Any], config: SearchConfig) -> SearchConfig:
     )
 
 
-@settings(deadline=None)
 @given(configs())
 def test_a_config_comes_back_exactly_from_what_is_stored_of_it(config: SearchConfig) -> None:
     stored = json.loads(json.dumps(frozen_settings(config), sort_keys=True, allow_nan=False))
@@ -41,7 +40,6 @@ def test_a_config_comes_back_exactly_from_what_is_stored_of_it(config: SearchCon
     assert config_hash(frozen_settings(back)) == config_hash(frozen_settings(config))
 
 
-@settings(deadline=None)
 @given(configs(), configs())
 def test_there_are_differences_exactly_where_hashes_differ(one: SearchConfig, other: SearchConfig) -> None:
     old, new = frozen_settings(one), frozen_settings(other)
@@ -103,7 +101,6 @@ def test_equal_studies_have_one_hash_however_they_are_written() -> None:
     assert len(config_hash(frozen)) == 64
 
 
-@settings(deadline=None)
 @given(configs(), st.data())
 def test_stored_settings_that_are_damaged_are_refused(config: SearchConfig, data: st.DataObject) -> None:
     frozen = frozen_settings(config)

@@ -18,7 +18,7 @@ from orchestrator.data.catalog import inspect
 from orchestrator.errors import ConfigError
 from tests.config.study_files import BASE, mutated_tables, to_toml
 
-_CHEAP = settings(deadline=None, suppress_health_check=list(HealthCheck))
+_CHEAP = settings(suppress_health_check=list(HealthCheck))
 
 
 def _read(text: str, *overrides: str) -> Loaded:

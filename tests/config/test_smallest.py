@@ -71,7 +71,7 @@ def _brute_force(space: FamilySpace) -> tuple[float, float]:
     return parameters, macs
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_spaces())
 def test_the_smallest_network_is_that_of_a_search_through_all(space: FamilySpace) -> None:
     parameters, macs = _brute_force(space)

@@ -21,7 +21,7 @@ def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
     return Image.fromarray(np.random.default_rng(width * height).integers(0, 256, (height, width, *channels), np.uint8))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(3, 90),
     st.integers(3, 90),

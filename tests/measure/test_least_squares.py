@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from orchestrator.measure.least_squares import non_negative_least_squares
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     num_rows=st.integers(1, 20),

@@ -64,7 +64,7 @@ def test_the_same_trials_give_the_same_figures() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(12, 40), st.sampled_from([0.0, 0.3, 2.0]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_share_lies_in_its_interval_and_the_interval_in_0_to_1(seed: int, num_trials: int, noise: float) -> None:
     found = [one for one in dimensions(num_trials, seed=seed).values() if len(one.levels) > 1]
     rng = random.Random(seed)

@@ -181,7 +181,7 @@ def test_nothing_that_a_person_wrote_becomes_markup() -> None:
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_name_is_shown_as_it_is(name: str) -> None:
     page = read(render(dataclasses.replace(study(1), name=name)))
     shown = name.encode("utf-8", "replace").decode()

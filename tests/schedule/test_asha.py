@@ -53,7 +53,7 @@ def test_the_reason_has_its_figures() -> None:
     assert (decision.chance, decision.needed, decision.predicted) == (None, None, None)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(candidates, histories)
 def test_a_trial_goes_on_exactly_where_its_rank_is_among_the_best_third(
     candidate: Progress, history: list[Progress]
@@ -64,7 +64,7 @@ def test_a_trial_goes_on_exactly_where_its_rank_is_among_the_best_third(
     assert halve(candidate, history, rung=RUNG).go_on == (is_best or len(everyone) < ETA)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(candidates, histories, st.floats(0.1, 5))
 def test_any_strictly_monotone_rescaling_of_accuracy_changes_nothing(
     candidate: Progress, history: list[Progress], bend: float
@@ -77,7 +77,7 @@ def test_any_strictly_monotone_rescaling_of_accuracy_changes_nothing(
     assert decide(rescaled(candidate), Peers.at(RUNG, map(rescaled, history))) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(candidates, histories, HITS)
 def test_a_better_accuracy_never_stops_a_trial_that_would_go_on(
     candidate: Progress, history: list[Progress], hits: int

@@ -73,7 +73,7 @@ def _front(records: list[TrialRecord]) -> np.ndarray:
     return array[pareto.non_dominated(array)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_records(), st.integers(1, 6), st.randoms(use_true_random=False))
 def test_growth_is_that_of_the_two_fronts_in_whatever_order_trials_end(
     records: list[TrialRecord], window: int, rng: random.Random
@@ -86,7 +86,7 @@ def test_growth_is_that_of_the_two_fronts_in_whatever_order_trials_end(
     assert growth.share == (None if expected is None else pytest.approx(expected))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_records(), st.integers(1, 6), st.floats(0.01, 100))
 def test_the_unit_of_a_cost_changes_no_growth(records: list[TrialRecord], window: int, factor: float) -> None:
     slower = [dataclasses.replace(one, predicted_latency_ms=factor * one.predicted_latency_ms) for one in records]

@@ -49,7 +49,7 @@ def _advanced(record: TrialRecord, what: str, draw: st.DrawFn) -> TrialRecord:
     return dataclasses.replace(record, reports=(*kept, report))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_changes(), st.integers(1, 7))
 def test_a_history_that_is_kept_equals_one_that_is_made_anew(changes: list[TrialRecord], stride: int) -> None:
     kept, records = History(OBJECTIVES, RUNGS), {}

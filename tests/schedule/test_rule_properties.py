@@ -18,13 +18,13 @@ from tests.schedule.trials import HITS, OTHER_EPOCHS, RUNG, candidates, historie
 
 Rule = Callable[..., Decision]
 BOTH = pytest.mark.parametrize("rule", [decide, halve], ids=["front", "asha"])
-_MANY = settings(max_examples=120, deadline=None)
+_MANY = settings(max_examples=120)
 
 
 @BOTH
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_the_made_up_trials_make_a_rule_stop_some_and_let_others_go_on(rule: Rule, *, goes_on: bool) -> None:
-    enough = settings(max_examples=500, deadline=None, phases=[Phase.generate])  # any case will do, not the least
+    enough = settings(max_examples=500, phases=[Phase.generate])  # any case will do, not the least
     drawn = st.tuples(candidates, histories)
     find(drawn, lambda case: len(case[1]) > 8 and rule(*case, rung=RUNG).go_on is goes_on, settings=enough)
 

@@ -94,7 +94,7 @@ def test_trials_that_run_do_not_count_towards_patience() -> None:
     assert reason_to_stop([*_stalled(10, 0), *running], config_with(patience=5), 0.0) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 60), st.integers(0, 9), st.randoms(use_true_random=False))
 def test_criteria_that_follow_a_study_say_what_they_say_of_all_of_it(
     num_trials: int, patience: int, rng: random.Random

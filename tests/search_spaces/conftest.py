@@ -8,15 +8,10 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from hypothesis import settings
 from torch import nn
 
 from search_spaces import Architecture, SearchSpace, Task, get_family, registry
 from search_spaces.layers import ImageClassifier
-
-# How long an example takes depends on who else uses the machine.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 TASKS = {
     "digits": Task(in_channels=1, num_classes=10, image_size=8),

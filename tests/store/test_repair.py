@@ -86,7 +86,7 @@ def drop_tables(path: Path) -> None:
 DAMAGES = [delete, empty, truncate, scribble, drop_tables]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(num_messages=st.integers(0, 40), num_slots=st.integers(1, 3), damage=st.sampled_from(DAMAGES))
 def test_a_repaired_study_holds_every_trial_ask_and_figure(
     num_messages: int, num_slots: int, damage: Callable[[Path], None]
@@ -314,7 +314,7 @@ def test_a_repaired_study_says_that_nothing_can_be_derived_again(tmp_path: Path)
         replay(store.paths.root)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_whatever_happens_to_the_files_a_repair_ends_with_the_truth_or_a_refusal(
     data: st.DataObject, damaged_study: Path

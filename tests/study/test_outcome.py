@@ -64,7 +64,7 @@ def test_a_study_that_was_confirmed_and_extended_announces_what_is_provisional_a
     assert announced(trials) == [[2, 1, 0]]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12))
 def test_the_last_announcement_is_the_front(
     tmp_path_factory: pytest.TempPathFactory, ends: list[tuple[int, ...]]
