@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.suggest.improvement import expected_hypervolume_improvement, shifted_lognormal
-from orchestrator.suggest.surrogate import Features, Surrogate
+from orchestrator.suggest.kernel import Features, Rows
+from orchestrator.suggest.surrogate import Surrogate
 
 Array = NDArray[np.float64]
 
@@ -21,9 +22,9 @@ REFERENCE = 1.1
 ERROR_SHIFT = 0.003
 """Added to an error before its logarithm is taken: the last tenths of a per cent must not count for everything."""
 
-_MAX_CONDITIONED = 128
-"""Pending networks that the model takes in, the newest: with a thousand of them a suggestion would take 100 ms and not
-30. All of them count in the front that is to be improved."""
+MAX_CONDITIONED = 128
+"""Pending networks that lower the deviation of their like, the newest; all of them count in the front that is to be
+improved. With a thousand of them a suggestion would take several times as long."""
 
 _MIN_ERROR_RANGE = 0.02
 
@@ -81,38 +82,36 @@ def to_error(value: Array) -> Array:
 
 
 def judge(
-    candidates: Networks,
-    observed: Networks,
-    error_N: Array,
-    pending: Networks,
+    networks: Networks,
+    surrogate: Surrogate,
+    candidates: Rows,
     *,
-    scales_P: Array,
+    error_N: Array,
+    pending: Rows,
     seconds_M: Array,
     max_error: float,
 ) -> Worth:
     """The worth of each candidate, given what was observed and what is being trained; above ``max_error`` it is 0.
 
+    ``error_N`` are the errors that the surrogate is given, those of other studies among them.
+
     A pending network counts as if it ended as predicted, so that nobody trains its like beside it. The front that must
     be improved is that of the predicted errors of all networks of this study: a lucky seed hides no other network.
     """
-    surrogate = Surrogate.conditioned(observed.features, to_value(error_N), scales_P)
-    ours = np.flatnonzero(observed.features.source_N == 0)
-    known = observed[ours].joined(pending)
-    known_N, _ = surrogate.predict(known.features)
-    if len(pending):
-        newest = pending[np.arange(max(0, len(pending) - _MAX_CONDITIONED), len(pending))]
-        surrogate = surrogate.with_more(newest.features, known_N[len(known) - len(newest) :])
-    mean_M, std_M = surrogate.predict(candidates.features)
-    believed_N = to_error(known_N)
-    seen_N = np.concatenate([believed_N, error_N[ours]]) if len(known) else to_error(mean_M)
-    low, high = min(believed_N, default=seen_N.min()), seen_N.max()
+    is_ours_N = networks.features.source_N[surrogate.rows] == 0
+    known = np.concatenate([surrogate.rows[is_ours_N], pending])
+    believed_N, mean_M = to_error(surrogate.mean_N[known]), surrogate.mean_N[candidates]
+    std_M = surrogate.std(candidates, beside=pending[-MAX_CONDITIONED:])
+    seen_N = np.concatenate([believed_N, error_N[is_ours_N]]) if len(known) else to_error(mean_M)
+    low, high = (believed_N if len(known) else seen_N).min(), seen_N.max()
     unit = max(high - low, _MIN_ERROR_RANGE)
     expected_below = shifted_lognormal(mean_M, std_M, shift=ERROR_SHIFT)
+    front_D = networks.objectives_ND[known]
     gain_M = expected_hypervolume_improvement(
         lambda level: expected_below(low + unit * level) / unit,
-        candidates.objectives_ND,
-        np.column_stack([(believed_N - low) / unit, known.objectives_ND]),
-        reference=np.array([min(REFERENCE, (max_error - low) / unit)] + [REFERENCE] * known.objectives_ND.shape[1]),
+        networks.objectives_ND[candidates],
+        np.column_stack([(believed_N - low) / unit, front_D]),
+        reference=np.array([min(REFERENCE, (max_error - low) / unit)] + [REFERENCE] * front_D.shape[1]),
     )
     return Worth(
         gain_M=gain_M,

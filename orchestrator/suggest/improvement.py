@@ -6,13 +6,14 @@ other point with an error of at most t does. With only the error uncertain its e
 approximation: each box of costs that the front begins to cover at level t counts with the expected improvement below
 the reference error, less the expected improvement below t.
 
-Legend: N candidates, F points of the front, D costs.
+Legend: N candidates, F points of the front, D costs, L levels of error, B boxes.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,15 @@ from scipy.special import ndtr
 
 Array = NDArray[np.float64]
 
-ExpectedBelow = Callable[[float], Array]
-"""E[max(level - error, 0)] of each candidate's error, for a level; ``normal`` and ``shifted_lognormal`` make one."""
+ExpectedBelow = Callable[[Array], Array]
+"""E[max(level - error, 0)] of each candidate's error for levels (L, 1), as (L, N); ``normal`` and ``shifted_lognormal``
+make one."""
+
+Box = tuple[Sequence[float], Sequence[float]]
+"""Low and high corner, costs alone."""
+
+_BATCH = 256
+"""Boxes that are looked at together: bounds the memory."""
 
 
 def expected_hypervolume_improvement(
@@ -38,13 +46,11 @@ def expected_hypervolume_improvement(
         One value for each candidate, at least 0.
     """
     corner_D = reference[1:]
-    below_reference_N = expected_below(float(reference[0]))
+    below_reference_N = expected_below(reference[:1, None])[0]
     expected_N = np.prod(np.maximum(corner_D - costs_ND, 0.0), axis=1) * below_reference_N
-    for level, boxes in _newly_covered(front_F[front_F[:, 0] < reference[0]], corner_D):
-        covered_N = np.zeros(len(costs_ND))
-        for low_D, high_D in boxes:
-            covered_N += np.prod(np.maximum(high_D - np.maximum(low_D, costs_ND), 0.0), axis=1)
-        expected_N -= covered_N * (below_reference_N - expected_below(level))
+    for levels, starts, boxes in _batches(_newly_covered(front_F[front_F[:, 0] < reference[0]], corner_D)):
+        covered_LN = np.add.reduceat(_volumes(boxes, costs_ND), starts, axis=0)
+        expected_N -= (covered_LN * (below_reference_N - expected_below(levels))).sum(axis=0)
     improvement_N: Array = np.maximum(expected_N, 0.0)
     return improvement_N
 
@@ -52,7 +58,7 @@ def expected_hypervolume_improvement(
 def normal(mean_N: Array, std_N: Array) -> ExpectedBelow:
     """Of normally distributed errors."""
 
-    def expected_below(level: float) -> Array:
+    def expected_below(level: Array) -> Array:
         depth_N = (level - mean_N) / std_N
         density_N = np.exp(-0.5 * depth_N**2) / np.sqrt(2.0 * np.pi)
         expected_N: Array = std_N * (depth_N * ndtr(depth_N) + density_N)
@@ -65,24 +71,77 @@ def shifted_lognormal(mean_N: Array, std_N: Array, *, shift: float) -> ExpectedB
     """Of errors whose sum with ``shift`` has a logarithm of this mean and deviation: the price of a put option."""
     expected_sum_N = np.exp(mean_N + 0.5 * std_N**2)
 
-    def expected_below(level: float) -> Array:
-        if level + shift <= 0.0:
-            return np.zeros(len(mean_N))
-        depth_N = (np.log(level + shift) - mean_N) / std_N
-        expected_N: Array = (level + shift) * ndtr(depth_N) - expected_sum_N * ndtr(depth_N - std_N)
+    def expected_below(level: Array) -> Array:
+        strike = np.maximum(level + shift, 1e-300)  # no error is below: the put is worth nothing
+        depth_N = (np.log(strike) - mean_N) / std_N
+        expected_N: Array = strike * ndtr(depth_N) - expected_sum_N * ndtr(depth_N - std_N)
         return np.maximum(expected_N, 0.0)
 
     return expected_below
 
 
-def _newly_covered(points_F: Array, corner_D: Array) -> Iterator[tuple[float, list[tuple[Array, Array]]]]:
-    """Each point's error and the boxes of costs that no point of a smaller error covers."""
-    before = np.empty((0, len(corner_D)))
-    for row in points_F[np.lexsort(points_F.T[::-1])]:
-        costs_D = row[1:]
-        if (costs_D >= corner_D).any() or (before <= costs_D).all(axis=1).any():
+def _volumes(boxes: Array, costs_ND: Array) -> Array:
+    """What of each box (B, low and high, D) a candidate of these costs covers, as (B, N)."""
+    volumes_BN = np.ones((len(boxes), len(costs_ND)))
+    for low_B, high_B, costs_N in zip(boxes[:, 0].T, boxes[:, 1].T, costs_ND.T, strict=True):
+        volumes_BN *= np.maximum(high_B[:, None] - np.maximum(low_B[:, None], costs_N), 0.0)
+    return volumes_BN
+
+
+def _batches(covered: Iterable[tuple[float, list[Box]]]) -> Iterator[tuple[Array, list[int], Array]]:
+    """Levels (L, 1), where the boxes of each start, and all their boxes, some hundred at a time."""
+    levels: list[float] = []
+    starts: list[int] = []
+    boxes: list[Box] = []
+    for level, of_level in covered:
+        if not of_level:
             continue
-        yield float(row[0]), list(_boxes(costs_D, before, corner_D))
+        levels.append(level)
+        starts.append(len(boxes))
+        boxes += of_level
+        if len(boxes) >= _BATCH:
+            yield np.array(levels)[:, None], starts, np.array(boxes)
+            levels, starts, boxes = [], [], []
+    if boxes:
+        yield np.array(levels)[:, None], starts, np.array(boxes)
+
+
+def _newly_covered(points_F: Array, corner_D: Array) -> Iterator[tuple[float, list[Box]]]:
+    """Each point's error and the boxes of costs that no point of a smaller error covers."""
+    ordered_F = points_F[(points_F[:, 1:] < corner_D).all(axis=1)]
+    ordered_F = ordered_F[np.lexsort(ordered_F.T[::-1])]
+    return _strips(ordered_F, corner_D) if len(corner_D) == 2 else _slices(ordered_F, corner_D)
+
+
+def _strips(points_F: Array, corner_D: Array) -> Iterator[tuple[float, list[Box]]]:
+    """For two costs: below each step of the staircase of those before that a point undercuts.
+
+    ``xs`` rises and ``ys`` falls: the corners of the staircase, between two that stand for its open ends.
+    """
+    xs, ys = [-np.inf, float(corner_D[0])], [float(corner_D[1]), -np.inf]
+    for level, x, y in points_F.tolist():
+        first = bisect_left(xs, x)
+        if ys[first - 1] <= y or (xs[first] == x and ys[first] <= y):
+            continue
+        strips: list[Box] = []
+        last, left = first, x
+        while True:
+            strips.append(((left, y), (xs[last], ys[last - 1])))
+            if ys[last] <= y:
+                break
+            left, last = xs[last], last + 1
+        xs[first:last], ys[first:last] = [x], [y]
+        yield level, strips
+
+
+def _slices(points_F: Array, corner_D: Array) -> Iterator[tuple[float, list[Box]]]:
+    """For any number of costs."""
+    before = np.empty((0, len(corner_D)))
+    for row in points_F:
+        costs_D = row[1:]
+        if (before <= costs_D).all(axis=1).any():
+            continue
+        yield float(row[0]), [(low.tolist(), high.tolist()) for low, high in _boxes(costs_D, before, corner_D)]
         before = np.vstack([before[~(before >= costs_D).all(axis=1)], costs_D])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from collections.abc import Collection, Iterable, Mapping
@@ -16,10 +17,11 @@ from optuna.trial import TrialState as OptunaState
 
 from orchestrator.config.identity import from_frozen
 from orchestrator.config.settings import SearchConfig
-from orchestrator.errors import BadInputError
+from orchestrator.errors import BadInputError, StorageError
 from orchestrator.objectives import Constraint
 from orchestrator.records import StudySnapshot, TrialRecord, TrialState
 from orchestrator.selector import front
+from orchestrator.store.database import Database
 from orchestrator.store.reading import StudyLog
 from orchestrator.suggest.distributions import distributions, to_params
 
@@ -27,6 +29,7 @@ STUDY_ID = "archfront.study_id"
 
 _SCHEMES = ("sqlite", "postgresql", "mysql")
 _SQLITE = "sqlite:///"
+_OTHER = "give another database"
 _STATES = {
     TrialState.PENDING: OptunaState.WAITING,
     TrialState.RUNNING: OptunaState.RUNNING,
@@ -69,9 +72,23 @@ def _check(url: str) -> None:
         raise BadInputError(
             f'--to "{shown(url)}": is no address of a database', hint=f"write it like {_SQLITE}optuna.db"
         )
-    folder = Path(url.removeprefix(_SQLITE)).parent
-    if url.startswith(_SQLITE) and not folder.is_dir():
-        raise BadInputError(f'--to "{url}": there is no folder {folder}')
+    if url.startswith(_SQLITE):
+        _check_file(Path(url.removeprefix(_SQLITE)))
+
+
+def _check_file(path: Path) -> None:
+    """Refuses what Optuna's tables must not be written into: a study.db, MLflow's database, what is no database."""
+    if not path.parent.is_dir():
+        raise BadInputError(f'--to "{_SQLITE}{path}": there is no folder {path.parent}')
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(Database.open_for_reading(path)) as database:
+            tables = {row["name"] for row in database.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except StorageError as error:
+        raise BadInputError(f'--to "{_SQLITE}{path}": is no database', hint=_OTHER) from error
+    if tables and "studies" not in tables:
+        raise BadInputError(f'--to "{_SQLITE}{path}": is the database of something else', hint=_OTHER)
 
 
 def shown(url: str) -> str:
@@ -85,14 +102,20 @@ def _created(snapshot: StudySnapshot, url: str) -> optuna.Study:
         storage = optuna.storages.RDBStorage(url)
     except ImportError as error:
         raise BadInputError(
-            f'--to "{url}": {error}', hint="install that driver, or give sqlite:///optuna.db"
+            f'--to "{shown(url)}": {error}', hint="install that driver, or give sqlite:///optuna.db"
         ) from error
+    except Exception as error:
+        # No such server, no right to write; RuntimeError: tables of another Optuna.
+        if not isinstance(error, RuntimeError) and not type(error).__module__.startswith("sqlalchemy."):
+            raise
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise BadInputError(f'--to "{shown(url)}": {reason}', hint=_OTHER) from error
     directions = [optuna.study.StudyDirection[one.direction.name] for one in snapshot.objectives]
     if snapshot.name in optuna.get_all_study_names(storage):
         earlier = optuna.load_study(study_name=snapshot.name, storage=storage)
         if earlier.user_attrs.get(STUDY_ID) != snapshot.study_id:
             text = f'--to "{shown(url)}": holds another study called {snapshot.name}'
-            raise BadInputError(text, hint="give another database")
+            raise BadInputError(text, hint=_OTHER)
         optuna.delete_study(study_name=snapshot.name, storage=storage)
     return optuna.create_study(study_name=snapshot.name, storage=storage, directions=directions)
 

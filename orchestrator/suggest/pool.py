@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from orchestrator.objectives import ACCURACY, DIRECTIONS, MACS, NUM_PARAMETERS, Constraint
 from orchestrator.suggest.acquisition import Networks
 from orchestrator.suggest.encoding import encode_axes
-from orchestrator.suggest.surrogate import Features
+from orchestrator.suggest.kernel import Features
 from search_spaces.space import Point, SearchSpace
 
 Array = NDArray[np.float64]

@@ -24,6 +24,18 @@ def test_a_certain_error_gives_the_hypervolume_improvement(seed: int, num_costs:
     np.testing.assert_allclose(found, gains, atol=1e-7)
 
 
+def test_a_front_of_more_boxes_than_are_looked_at_together_counts_whole() -> None:
+    rng = np.random.default_rng(9)
+    costs = np.linspace(0.0, 1.0, 400)
+    front = np.column_stack([1.0 - costs, costs, rng.permutation(costs)])
+    candidates, reference = rng.uniform(0, 1, (5, 3)), np.full(3, 1.1)
+    certain = normal(candidates[:, 0], np.full(5, 1e-9))
+    before = pareto.hypervolume(front, reference)
+    gains = [pareto.hypervolume(np.vstack([front, row]), reference) - before for row in candidates]
+    found = expected_hypervolume_improvement(certain, candidates[:, 1:], front, reference=reference)
+    np.testing.assert_allclose(found, gains, atol=1e-7)
+
+
 @pytest.mark.parametrize("num_costs", [1, 2])
 def test_the_expectation_is_the_mean_over_all_errors(num_costs: int) -> None:
     rng = np.random.default_rng(3)
@@ -47,8 +59,9 @@ def test_the_put_price_is_that_of_many_draws() -> None:
     draws = np.exp(rng.normal(mean, std, (50_000, 2))) - shift
     for level in (0.02, 0.1, 0.3):
         expected = np.maximum(level - draws, 0.0).mean(axis=0)
-        np.testing.assert_allclose(shifted_lognormal(mean, std, shift=shift)(level), expected, rtol=0.05, atol=1e-4)
-    assert shifted_lognormal(mean, std, shift=shift)(-0.01).tolist() == [0.0, 0.0]
+        found = shifted_lognormal(mean, std, shift=shift)(np.array([[level]]))
+        np.testing.assert_allclose(found, [expected], rtol=0.05, atol=1e-4)
+    assert shifted_lognormal(mean, std, shift=shift)(np.array([[-0.01]])).tolist() == [[0.0, 0.0]]
 
 
 def test_a_dominated_candidate_can_gain_only_by_its_uncertainty() -> None:

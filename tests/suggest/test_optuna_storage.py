@@ -115,6 +115,21 @@ def test_an_address_that_is_none_is_bad_input(url: str, words: str, read: Read) 
         write_storage(*read, url)
 
 
+def test_a_database_that_is_not_optunas_is_left_as_it_is(tmp_path: Path, simulation: Simulation, read: Read) -> None:
+    noise = tmp_path / "noise.db"
+    noise.write_bytes(bytes(range(256)) * 8)
+    for file, words in ((simulation.store.paths.database, "of something else"), (noise, "is no database")):
+        before = file.read_bytes()
+        with pytest.raises(BadInputError, match=words):
+            write_storage(*read, f"sqlite:///{file}")
+        assert file.read_bytes() == before
+
+
+def test_a_database_that_cannot_be_made_is_bad_input(read: Read) -> None:
+    with pytest.raises(BadInputError, match="unable to open database file"):
+        write_storage(*read, "sqlite:////proc/optuna.db")
+
+
 def test_no_message_shows_a_password() -> None:
     assert shown("postgresql://me:secret@host/db") == "postgresql://host/db"
 

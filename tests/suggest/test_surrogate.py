@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from orchestrator.suggest.surrogate import (
-    Features,
-    Surrogate,
-    _Gram,
-    _negative_log_posterior,
-    fit_scales,
-    prior_scales,
-)
+from orchestrator.suggest.kernel import Features, Kernel
+from orchestrator.suggest.surrogate import Surrogate, _Gram, _negative_log_posterior, fit_scales, prior_scales
 
 
 def features(count: int, *, seed: int = 0, source: int = 0) -> Features:
@@ -28,9 +22,21 @@ def values(given: Features) -> np.ndarray:
     return 1.0 - 2.0 * given.costs_NC[:, 0] + 0.3 * np.sin(5 * given.axes_NA[:, 1]) + 0.2 * given.family_N
 
 
+def predicted(
+    trained: Features, values_N: np.ndarray, others: Features, *, scales: np.ndarray, beside: Features | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of others, given the values of some, and with some more as if they had ended as predicted."""
+    more = features(0) if beside is None else beside
+    rows = np.arange(len(trained) + len(others) + len(more))
+    kernel = Kernel(trained.joined(others).joined(more), scales)
+    surrogate = Surrogate.conditioned(kernel, rows[: len(trained)], values_N)
+    asked, pending = np.split(rows[len(trained) :], [len(others)])
+    return surrogate.mean_N[asked], surrogate.std(asked, beside=pending)
+
+
 def test_the_gradient_is_that_of_the_loss() -> None:
     given = features(12)
-    gram = _Gram.of(given, given)
+    gram = _Gram.of(given)
     targets = values(given) - values(given).mean()
     for scales in (prior_scales(), prior_scales() + np.array([0.3, -0.4, 0.2, 0.5, -0.3, -0.5])):
         error = check_grad(
@@ -42,21 +48,18 @@ def test_the_gradient_is_that_of_the_loss() -> None:
 
 
 def test_what_was_observed_is_predicted_and_its_neighbourhood_is_less_uncertain() -> None:
-    given = features(40)
+    given, others = features(40), features(200, seed=1)
     scales = fit_scales(given, values(given))
-    surrogate = Surrogate.conditioned(given, values(given), scales)
-    mean, std = surrogate.predict(given)
+    mean, std = predicted(given, values(given), given, scales=scales)
     assert np.abs(mean - values(given)).mean() < 0.1 * values(given).std()
-    others = features(200, seed=1)
-    mean, std_others = surrogate.predict(others)
+    mean, std_others = predicted(given, values(given), others, scales=scales)
     assert std.mean() < std_others.mean()
     assert np.corrcoef(mean, values(others))[0, 1] > 0.95
 
 
 def test_the_deviation_says_how_far_off_predictions_are() -> None:
     given, others = features(30), features(400, seed=2)
-    surrogate = Surrogate.conditioned(given, values(given), fit_scales(given, values(given)))
-    mean, std = surrogate.predict(others)
+    mean, std = predicted(given, values(given), others, scales=fit_scales(given, values(given)))
     assert np.mean(np.abs(mean - values(others)) < 2 * std) > 0.85
 
 
@@ -67,23 +70,29 @@ def test_scales_do_not_depend_on_what_was_fitted_before() -> None:
     np.testing.assert_array_equal(first, fit_scales(given, values(given)))
 
 
-def test_values_as_predicted_change_no_mean_and_lower_the_deviation() -> None:
+def test_pending_networks_lower_the_deviation_as_if_they_had_ended_as_predicted() -> None:
     given, more, others = features(15), features(3, seed=4), features(50, seed=5)
-    surrogate = Surrogate.conditioned(given, values(given), prior_scales())
-    mean, std = surrogate.predict(others)
-    mean_after, std_after = surrogate.with_more(more, surrogate.predict(more)[0]).predict(others)
-    np.testing.assert_allclose(mean, mean_after, atol=1e-6)
-    assert (std_after <= std + 1e-9).all()
-    assert (std_after < std - 1e-6).any()
+    _, std = predicted(given, values(given), others, scales=prior_scales())
+    _, std_beside = predicted(given, values(given), others, scales=prior_scales(), beside=more)
+    believed, _ = predicted(given, values(given), more, scales=prior_scales())
+    # In the unit of the values that were given, which those as predicted would make smaller.
+    both = np.concatenate([values(given), believed])
+    _, std_after = predicted(given.joined(more), both, others, scales=prior_scales())
+    np.testing.assert_allclose(std_beside, std_after / both.std() * values(given).std(), rtol=1e-6)
+    assert (std_beside <= std + 1e-9).all()
+    assert (std_beside < std - 1e-6).any()
 
 
 def test_another_study_informs_up_to_a_constant() -> None:
     ours, theirs, others = features(2), features(60, seed=6, source=1), features(100, seed=7)
-    alone = Surrogate.conditioned(ours, values(ours), prior_scales()).predict(others)[0]
+    alone, _ = predicted(ours, values(ours), others, scales=prior_scales())
     predictions = [
-        Surrogate.conditioned(
-            ours.joined(theirs), np.concatenate([values(ours), values(theirs) + shift]), prior_scales()
-        ).predict(others)[0]
+        predicted(
+            ours.joined(theirs),
+            np.concatenate([values(ours), values(theirs) + shift]),
+            others,
+            scales=prior_scales(),
+        )[0]
         for shift in (0.0, 0.5)
     ]
     for both in predictions:
@@ -93,7 +102,6 @@ def test_another_study_informs_up_to_a_constant() -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_equal_or_single_values_are_no_obstacle(count: int) -> None:
-    given = features(count)
-    mean, std = Surrogate.conditioned(given, np.full(count, 0.5), prior_scales()).predict(features(5, seed=1))
+    mean, std = predicted(features(count), np.full(count, 0.5), features(5, seed=1), scales=prior_scales())
     assert np.isfinite(mean).all()
     assert (std > 0).all()
