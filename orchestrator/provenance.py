@@ -19,7 +19,7 @@ def collect() -> dict[str, str]:
     found = {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "num_cpus": str(os.cpu_count()),
         "gpus": _gpus(),
         "commit": _commit(),
@@ -34,7 +34,8 @@ def _version(package: str) -> str:
         return ""
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The model of this machine's processor, where it has a name."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor()
@@ -51,12 +52,16 @@ def _gpus() -> str:
 
 
 def _commit() -> str:
-    """The commit of the checkout that runs; empty where it is installed otherwise."""
-    here = Path(__file__).parent
+    """The commit of the checkout that runs; empty where it is installed otherwise, be it inside another's checkout."""
+    here = Path(__file__)
+    is_ours = bool(_git(here.parent, "ls-files", here.name))
+    return _git(here.parent, "rev-parse", "--short=12", "HEAD") if is_ours else ""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git prints; empty where it does not know the folder, or is not there."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()

@@ -178,8 +178,11 @@ class TrialRecord:
             "has an accuracy outside [0, 1]": not all(
                 value is None or 0.0 <= value <= 1.0 for value in (self.accuracy, self.test_accuracy)
             ),
-            "has a negative count": min(self.number, self.num_parameters, self.macs) < 0,
+            "has a negative count": min(self.number, self.num_parameters, self.macs) < 0
+            or min(self.file_bytes or 0, self.peak_memory_bytes or 0) < 0,
             "has no predicted latency": not 0.0 <= self.predicted_latency_ms < math.inf,
+            "has an impossible throughput": self.predicted_throughput_per_s is not None
+            and not 0.0 < self.predicted_throughput_per_s < math.inf,
             "its epochs are out of order": epochs != sorted(set(epochs)) or min(epochs, default=1) < 1,
         }
         return next((text for text, is_so in checks.items() if is_so), "")

@@ -126,11 +126,8 @@ class _Ledger:
         self.records[trial] = replace(record, reports=(*earlier, report), wall_time_s=report.wall_time_s)
 
     def end(self, trial: int) -> None:
-        """As it ended; what was measured after the search is left out, because the search did not know it."""
-        final = self._log.records[trial]
-        self.records[trial] = replace(
-            final, reports=self.records[trial].reports, latency=None, test_accuracy=None, test_score=None
-        )
+        """As it ended."""
+        self.records[trial] = replace(_unconfirmed(self._log.records[trial]), reports=self.records[trial].reports)
 
     def compare_decision(self, event: LoggedEvent, derived: Mapping[str, Any]) -> None:
         logged = event.detail["decision"]
@@ -156,11 +153,16 @@ class _Ledger:
         logged = self._log.records[record.number]
         self._trial_of_ask[ask.number] = record.number
         if logged.cause is Cause.REUSED:
-            self.records[record.number] = replace(logged, latency=None, test_accuracy=None, test_score=None)
+            self.records[record.number] = _unconfirmed(logged)
         else:
             self.records[record.number] = replace(
                 record, architecture=logged.architecture, architecture_id=logged.architecture_id
             )
+
+
+def _unconfirmed(record: TrialRecord) -> TrialRecord:
+    """As the search knew it: without what was measured and scored after it."""
+    return replace(record, latency=None, throughput=None, test_accuracy=None, test_score=None, seeds=(), retrained=None)
 
 
 def _report(event: LoggedEvent) -> EpochReport:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from orchestrator.records import TrialRecord, TrialState
+from orchestrator.records import Cause, TrialRecord, TrialState
 from orchestrator.selector import front
 from orchestrator.store.glance import Glance, glance
 
@@ -19,6 +19,9 @@ MIN_ENDED = 3
 """Trials that must have ended in a session before its pace says anything."""
 
 MAX_ERRORS = 3
+
+_CONFIRMING = ("trial_confirmed", "seed_trained", "trial_retrained")
+"""Kinds of events that follow a search."""
 
 
 class Holder(StrEnum):
@@ -60,7 +63,8 @@ class StudyStatus:
     Attributes:
         phase: None while nobody works on it.
         num_trials: of the budget; None where no session has noted it.
-        rate_per_s: trials that end in a second, in this session; None before three have.
+        num_further: trainings from further seeds and on more images that have ended.
+        rate_per_s: trials that end in a second, in this session; None before three have, and once the search is over.
         remaining_s: at that rate; None where either is not known.
         num_unsent: events that MLflow does not have yet.
         unsent_s: how old the oldest of them is.
@@ -75,6 +79,7 @@ class StudyStatus:
     num_trials: int | None
     running: tuple[RunningTrial, ...]
     front: tuple[TrialRecord, ...]
+    num_further: int
     rate_per_s: float | None
     remaining_s: float | None
     num_unsent: int
@@ -95,16 +100,20 @@ def status(root: Path, *, now: datetime | None = None) -> StudyStatus:
     states = Counter(record.state for record in snapshot.records)
     num_trials = seen.session.get("trials")
     is_worked_on = holder in (Holder.RUNNING, Holder.ELSEWHERE)
-    rate = _rate_per_s(seen, now) if is_worked_on else None
-    num_left = None if num_trials is None else num_trials - sum(n for state, n in states.items() if state.is_end)
+    # A result that was taken from elsewhere costs nothing of the budget.
+    num_ended = sum(one.state.is_end and one.cause is not Cause.REUSED for one in snapshot.records)
+    num_left = None if num_trials is None else num_trials - num_ended
+    phase = _phase(seen, states, num_left) if is_worked_on else None
+    rate = _rate_per_s(seen, now) if phase in (Phase.SEARCHING, Phase.ENDING) else None
     return StudyStatus(
         glance=seen,
         holder=holder,
-        phase=_phase(seen, states, num_left) if is_worked_on else None,
+        phase=phase,
         states=states,
         num_trials=num_trials,
         running=_running(seen),
         front=front(snapshot.records, snapshot.objectives, snapshot.constraints),
+        num_further=sum(len(one.seeds) + (one.retrained is not None) for one in snapshot.records),
         rate_per_s=rate,
         remaining_s=None if rate is None or num_left is None else max(0, num_left) / rate,
         num_unsent=seen.num_unsent,
@@ -124,7 +133,7 @@ def _holder(seen: Glance) -> Holder:
 
 def _phase(seen: Glance, states: Mapping[TrialState, int], num_left: int | None) -> Phase:
     is_running = states.get(TrialState.RUNNING, 0) > 0
-    if seen.kinds.get("trial_confirmed"):
+    if any(seen.kinds.get(kind) for kind in _CONFIRMING):
         return Phase.CONFIRMING
     if seen.kinds.get("search_ended") or (num_left is not None and num_left <= states.get(TrialState.RUNNING, 0)):
         return Phase.ENDING if is_running else Phase.CONFIRMING
@@ -154,16 +163,22 @@ def _running(seen: Glance) -> tuple[RunningTrial, ...]:
 
 
 def _errors(seen: Glance) -> tuple[str, ...]:
-    """Trials that FAILED and workers that died, newest first."""
+    """Trials that FAILED and workers that died, newest first; in earlier sessions by the number of the trial."""
     long_ago = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
     failed = [
-        (seen.ended_at.get(record.number, long_ago), f"trial {record.number} FAILED ({record.cause}): {record.message}")
+        (
+            seen.ended_at.get(record.number, long_ago),
+            record.number,
+            f"trial {record.number} FAILED ({record.cause}): {record.message}",
+        )
         for record in seen.snapshot.records
         if record.state is TrialState.FAILED
     ]
-    died = [(at, f"trial {trial} lost its workers ({how}) and was started again") for trial, how, at in seen.deaths]
-    newest = sorted([*failed, *died], key=lambda pair: pair[0], reverse=True)[:MAX_ERRORS]
-    return tuple(" ".join(text.split()) for _, text in newest)
+    died = [
+        (at, trial, f"trial {trial} lost its workers ({how}) and was started again") for trial, how, at in seen.deaths
+    ]
+    newest = sorted([*failed, *died], reverse=True)[:MAX_ERRORS]
+    return tuple(" ".join(text.split()) for _, _, text in newest)
 
 
 def _resume(seen: Glance, root: Path) -> str:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, MACS, NUM_PARAMETERS, Objective
-from orchestrator.records import TrialRecord
+from orchestrator.objectives import DIRECTIONS, Objective
+from orchestrator.records import SeedResult, TrialRecord
 from orchestrator.selector import LatencyBasis, dominated, dominators, exchanges, front
 from orchestrator.selector.exchange import Exchange, exchange
 from tests.synthetic import OBJECTIVES, completed, measured
@@ -34,8 +34,9 @@ def test_gains_stand_before_what_they_cost() -> None:
 
 def test_a_count_is_whole_as_long_as_a_person_can_take_it_in() -> None:
     base = timed(0, 0.9, 1_000, 1.0)
-    texts = [str(compared(timed(1, 0.9, 1_000 + more, 1.0), base)) for more in (99_999, 100_000, 1_310_000, 2_500_000)]
-    assert texts == [f"nothing gained for {text} parameters" for text in ("99,999", "100k", "1.31M", "2.5M")]
+    counts = {99_999: "99,999", 100_000: "100k", 999_499: "999k", 999_999: "1M", 1_310_000: "1.31M", 2_500_000: "2.5M"}
+    texts = [str(compared(timed(1, 0.9, 1_000 + more, 1.0), base)) for more in counts]
+    assert texts == [f"nothing gained for {text} parameters" for text in counts.values()]
 
 
 def test_what_chance_may_have_made_is_too_close_to_call() -> None:
@@ -50,6 +51,20 @@ def test_without_a_count_of_images_accuracies_count_as_exact() -> None:
     assert compared(timed(0, 0.9944, 10, 1.0), timed(1, 0.9916, 10, 1.0), num_validation=None).is_clear
 
 
+def test_a_gain_that_further_seeds_turn_round_is_not_clear() -> None:
+    def trained(record: TrialRecord, *accuracies: float) -> TrialRecord:
+        seeds = tuple(SeedResult(seed=seed, accuracy=value) for seed, value in enumerate(accuracies, start=1))
+        return dataclasses.replace(record, seeds=seeds)
+
+    lucky = trained(timed(0, 0.99, 10, 1.0), 0.950, 0.951, 0.952)
+    steady = trained(timed(1, 0.97, 10, 1.0), 0.970, 0.971, 0.972)
+    (gain, *_) = compared(lucky, steady).changes
+    assert gain.is_gain
+    assert not gain.is_clear
+    (gain, *_) = compared(trained(lucky, 0.990, 0.991, 0.992), steady).changes
+    assert gain.is_clear
+
+
 def test_equal_trials_exchange_nothing() -> None:
     found = compared(timed(0, 0.9, 10, 1.0), timed(1, 0.9, 10, 1.0))
     assert str(found) == "equal in every objective"
@@ -57,12 +72,15 @@ def test_equal_trials_exchange_nothing() -> None:
 
 
 def test_every_objective_has_a_unit() -> None:
-    objectives = [
-        Objective(name=name, direction=DIRECTIONS[name]) for name in (ACCURACY, NUM_PARAMETERS, LATENCY_MS, MACS)
-    ]
-    first, second = timed(0, 0.9, 1_000, 1.0), timed(1, 0.9, 3_000, 1.0)
+    objectives = [Objective(name=name, direction=direction) for name, direction in DIRECTIONS.items()]
+    further = {"peak_memory_bytes": 2_500_000, "predicted_throughput_per_s": 700.0}
+    first = dataclasses.replace(timed(0, 0.9, 1_000, 1.0), file_bytes=4_000, **further)
+    further = {"peak_memory_bytes": 1_300_000, "predicted_throughput_per_s": 1_000.0}
+    second = dataclasses.replace(timed(1, 0.9, 3_000, 1.0), file_bytes=12_000, **further)
     found = exchange(second, first, objectives=objectives, basis=MEASURED, num_validation=None)
-    assert str(found) == "nothing gained for 2,000 parameters and 100k MACs"
+    assert str(found) == (
+        "1.2 MB of memory less and 300 /s of throughput more for 2,000 parameters and 100k MACs and 8 kB of file"
+    )
 
 
 @st.composite

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from orchestrator import results
-from orchestrator.explain.standing import standing
-from orchestrator.objectives import LATENCY_MS, THROUGHPUT_PER_S
+from orchestrator.explain.standing import confirmation, standing
+from orchestrator.objectives import LATENCY_MS, THROUGHPUT_PER_S, format_quantity
 from orchestrator.records import TrialRecord
 from orchestrator.report import render, to_markdown
 from orchestrator.selector import LatencyBasis, best, dominators, front, latency_basis
@@ -18,8 +20,10 @@ from orchestrator.store.reading import read_snapshot
 from orchestrator.suggest.costing import Costing, Prediction
 from search_spaces import registry
 from search_spaces.architecture import Architecture
+from search_spaces.cost_columns import CostColumns
+from search_spaces.space import Point
 from tests.measure.figures import CONDITIONS, latency
-from tests.simulation import PREDICTIONS, STUDY, Simulation, config_of, predict_latency_ms
+from tests.simulation import PREDICTIONS, STUDY, Simulation, config_of, predict_latencies, predict_latency_ms
 
 GOALS = """
 [objectives]
@@ -35,7 +39,12 @@ def predict_per_s(architecture: Architecture) -> float:
     return 1000.0 / predict_latency_ms(architecture)
 
 
-ALL = {**PREDICTIONS, THROUGHPUT_PER_S: Prediction(of_one=predict_per_s)}
+def predict_rates(points: Sequence[Point], columns: CostColumns) -> NDArray[np.float64]:
+    """The same of many points."""
+    return 1000.0 / predict_latencies(points, columns)
+
+
+ALL = {**PREDICTIONS, THROUGHPUT_PER_S: Prediction(of_one=predict_per_s, of_many=predict_rates)}
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +107,9 @@ def test_reports_and_selections_are_made_of_such_a_study(study: Simulation) -> N
     selection = best(snapshot.records, snapshot.objectives, snapshot.constraints)
     part = standing(selection.record, snapshot.records, study.config)
     assert "on the front" in part.text
+    found = measured(selection.record)
+    rate = format_quantity(THROUGHPUT_PER_S, found.predicted(THROUGHPUT_PER_S))
+    assert confirmation(found).text.endswith(f"its throughput was measured as {rate}.")
 
 
 def test_what_many_points_cost_is_what_each_costs(tmp_path: Path) -> None:

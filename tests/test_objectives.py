@@ -109,6 +109,23 @@ def test_a_latency_survives_being_written_and_read(digits: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        (LATENCY_MS, 999.4, "999 ms"),
+        (LATENCY_MS, 999.7, "1,000 ms"),
+        (THROUGHPUT_PER_S, 999.5, "1,000 /s"),
+        (FILE_BYTES, 999_499, "999 kB"),
+        (FILE_BYTES, 999_700, "1 MB"),
+        (PEAK_MEMORY_BYTES, 999.7e9, "1,000 GB"),
+    ],
+)
+def test_a_figure_that_rounds_up_to_a_thousand_is_written_without_an_exponent(
+    name: str, value: float, text: str
+) -> None:
+    assert format_quantity(name, value) == text
+
+
+@pytest.mark.parametrize(
     ("name", "text", "constraint"),
     [
         (NUM_PARAMETERS, "<= 1M", "num_parameters at most 1,000,000"),

@@ -102,6 +102,13 @@ def test_twice_the_slots_take_half_the_time_and_hold_as_many_hours(config: Searc
     assert one.gpu_hours == (0.0, 0.0)
 
 
+def test_slots_that_no_trial_takes_hold_nothing(config: SearchConfig) -> None:
+    networks, calibration = networks_of(config), linear(config, factor=1e6)
+    enough, more = (duration(config, networks, layout(config, count), calibration) for count in (6, 600))
+    assert config.budget.trials == 6
+    assert more == enough
+
+
 def test_what_is_trained_in_full_on_average_lies_within_the_range(config: SearchConfig) -> None:
     networks, calibration = networks_of(config), linear(config, factor=1e6)
     found = duration(config, networks, layout(config), calibration)
@@ -147,7 +154,7 @@ def test_a_space_too_large_for_the_memory_is_refused_with_the_bytes(config: Sear
         check_memory(config, networks_of(config), memory_bytes=10_000)
 
 
-def test_studies_of_the_same_data_and_recipe_tell_how_long_epochs_take(tmp_path: Path) -> None:
+def test_studies_of_the_same_data_recipe_and_workers_tell_how_long_epochs_take(tmp_path: Path) -> None:
     config = config_of(tmp_path, STUDY, f"budget.trials={MIN_TRIALS}")
     assert recorded(config, tmp_path) is None
     simulation = Simulation(tmp_path / "simulated", config)
@@ -158,8 +165,9 @@ def test_studies_of_the_same_data_and_recipe_tell_how_long_epochs_take(tmp_path:
     assert found.source == f"from {MIN_TRIALS} trials of simulated"
     records = simulation.store.records.values()
     assert sorted(found.seconds_K) == pytest.approx(sorted(one.wall_time_s / len(one.reports) for one in records))
-    other = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, batch_size=32))
-    assert recorded(other, tmp_path) is None
+    smaller = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, batch_size=32))
+    pairs = dataclasses.replace(config, resources=dataclasses.replace(config.resources, workers_per_trial=2))
+    assert [recorded(other, tmp_path) for other in (smaller, pairs)] == [None, None]
 
 
 def test_a_damaged_study_beside_others_tells_nothing(config: SearchConfig, tmp_path: Path) -> None:

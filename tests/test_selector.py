@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.errors import NothingFeasibleError
-from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint
-from orchestrator.records import Cause, TrialRecord, TrialState
+from orchestrator.errors import BadInputError, NothingFeasibleError
+from orchestrator.objectives import (
+    ACCURACY,
+    FILE_BYTES,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    THROUGHPUT_PER_S,
+    Constraint,
+)
+from orchestrator.records import Cause, SeedResult, TrialRecord, TrialState
 from orchestrator.selector import LatencyBasis, Policy, best, dominators, front, is_feasible, latency_basis
 from tests.synthetic import CONDITIONS, OBJECTIVES, completed, measured, unfinished
 
@@ -179,6 +187,18 @@ def test_the_best_is_on_the_front_inside_the_limits(records: list[TrialRecord], 
             best(records, OBJECTIVES, limits, policy)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [(FILE_BYTES, "made by a later archfront"), (THROUGHPUT_PER_S, "whose study file asks for it")]
+)
+def test_a_limit_of_a_figure_that_trials_lack_is_bad_input(name: str, hint: str) -> None:
+    records = [completed(0, 0.95, 40_000, 1.0), unfinished(1, TrialState.PRUNED)]
+    with pytest.raises(BadInputError, match=f"trial 0 is COMPLETED and has no {name}") as refusal:
+        best(records, OBJECTIVES, [Constraint(name=name, bound=1e6)])
+    assert hint in refusal.value.hint
+    known = dataclasses.replace(records[0], file_bytes=10, predicted_throughput_per_s=2e6)
+    assert best([known, records[1]], OBJECTIVES, [Constraint(name=name, bound=1e6)]).record == known
+
+
 def test_domination_says_by_how_much() -> None:
     better, worse = completed(0, 0.95, 40_000, 1.0), completed(1, 0.94, 50_000, 1.0)
     (found,) = dominators(worse, [better, worse], OBJECTIVES)
@@ -235,6 +255,16 @@ def test_equal_accuracies_are_told_apart_by_parameters_then_latency_then_number(
     ]
     assert numbers(front(records, OBJECTIVES)) == [3, 4, 5, 2]
     assert best(records, OBJECTIVES).record.number == 3
+
+
+def test_further_seeds_tell_equally_accurate_trials_apart() -> None:
+    lucky, steady = completed(0, 0.95, 10_000, 1.0), completed(1, 0.95, 20_000, 0.5)
+    records = [
+        dataclasses.replace(record, seeds=(SeedResult(seed=1, accuracy=accuracy, loss=0.1),))
+        for record, accuracy in ((lucky, 0.91), (steady, 0.94))
+    ]
+    assert best(records, OBJECTIVES).record.number == 1
+    assert best([lucky, steady], OBJECTIVES).record.number == 0
 
 
 def test_the_reason_names_rule_limits_and_runner_up() -> None:

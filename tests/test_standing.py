@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
-from orchestrator.explain.standing import strength
+import pytest
+
+from orchestrator.explain.standing import standing, strength
 from orchestrator.records import TrialRecord
 from orchestrator.selector import LatencyBasis, front
+from tests.simulation import config_of
 from tests.synthetic import OBJECTIVES, completed, measured
 
 
@@ -36,3 +40,14 @@ def test_no_other_is_as_fast_only_where_no_interval_says_that_it_may_be() -> Non
     small = timed(completed(2, 0.90, 1_000, 1.0), 0.10, 0.11, 0.12)
     members = [accurate, fast, small]
     assert said_of(fast, members) == "no trial with as few parameters is more accurate"
+
+
+@pytest.mark.parametrize(("num_objectives", "is_said"), [(3, True), (2, False)])
+def test_that_latency_was_predicted_is_said_where_latency_was_compared(
+    tmp_path: Path, num_objectives: int, is_said: bool
+) -> None:
+    better, worse = completed(0, 0.99, 10_000, 1.0), completed(1, 0.98, 20_000, 2.0)
+    config = dataclasses.replace(config_of(tmp_path), objectives=OBJECTIVES[:num_objectives])
+    text = standing(worse, [better, worse], config).text
+    assert text.startswith("It is not on the front: trial 0 dominates it")
+    assert ("(latency as predicted)" in text) == is_said

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import StudyError
-from orchestrator.records import Cause, TrialState
+from orchestrator.records import Cause, SeedResult, TrialState
 from orchestrator.status import Holder, Phase, StudyStatus, status
 from orchestrator.store.messages import MessageKind, WorkerResult
+from orchestrator.store.opening import take
 from orchestrator.study.session import note_session
 from tests.simulation import STUDY, Simulation, config_of
 
@@ -67,6 +68,32 @@ def test_a_running_study_shows_its_trials_and_their_epochs(simulation: Simulatio
     assert found.num_unsent == simulation.store.num_unacknowledged
 
 
+def test_once_the_search_is_over_further_trainings_are_counted_and_no_pace_is_told(simulation: Simulation) -> None:
+    note_session(simulation.store, simulation.config, command="archfront search simulated.toml")
+    simulation.run()
+    member = seen(simulation).front[0].number
+    simulation.store.add_seed(member, SeedResult(seed=1, accuracy=0.9))
+    found = seen(simulation)
+    assert (found.phase, found.num_further) == (Phase.CONFIRMING, 1)
+    assert (found.rate_per_s, found.remaining_s) == (None, None)
+
+
+def test_results_that_were_taken_over_are_none_of_the_budget(simulation: Simulation) -> None:
+    note_session(simulation.store, simulation.config, command="archfront search simulated.toml")
+    simulation.run(until=lambda: num_ended(simulation) >= 5)
+    before = seen(simulation, after_s=60.0)
+    with sqlite3.connect(simulation.store.paths.database) as database:
+        database.execute("UPDATE trial SET cause = 'reused' WHERE number < 2 AND state = 'COMPLETED'")
+    database.close()
+    found = seen(simulation, after_s=60.0)
+    num_reused = sum(one.cause is Cause.REUSED for one in found.glance.snapshot.records)
+    assert num_reused > 0
+    assert found.remaining_s is not None
+    assert before.remaining_s is not None
+    assert found.rate_per_s is not None
+    assert found.remaining_s == pytest.approx(before.remaining_s + num_reused / found.rate_per_s, rel=0.01)
+
+
 def test_a_study_that_notes_no_budget_has_a_pace_and_no_end(simulation: Simulation) -> None:
     simulation.run(until=lambda: num_ended(simulation) >= 4)
     found = seen(simulation, after_s=60.0)
@@ -108,9 +135,11 @@ def test_failures_are_told_newest_first(simulation: Simulation) -> None:
         assert attempt is not None
         failed = WorkerResult(state=TrialState.FAILED, cause=Cause.ERROR, message=f"line {number}\nof it")
         simulation.receive(attempt, MessageKind.END, result=failed)
-    assert seen(simulation).errors == tuple(
-        f"trial {number} FAILED (error): line {number} of it" for number in (4, 3, 2)
-    )
+    newest = tuple(f"trial {number} FAILED (error): line {number} of it" for number in (4, 3, 2))
+    assert seen(simulation).errors == newest
+    simulation.store.close()
+    with contextlib.closing(take(root_of(simulation))):
+        assert seen(simulation).errors == newest  # of an earlier session
 
 
 def test_looking_keeps_nobody_from_writing(simulation: Simulation) -> None:

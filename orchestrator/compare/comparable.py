@@ -10,13 +10,14 @@ from orchestrator.compare.entry import Entry
 from orchestrator.config.identity import differences
 from orchestrator.errors import BadInputError
 from orchestrator.explain.part import listed
-from orchestrator.objectives import LATENCY_MS, Objective
-from orchestrator.records import LatencyConditions
+from orchestrator.objectives import LATENCY_MS, THROUGHPUT_PER_S, TIMED, Objective
 from orchestrator.report import wording
 from orchestrator.selector import LatencyBasis
 
 _SAME = ("data", "task")
 """What accuracy means; where it differs there is nothing to compare."""
+
+_WORDS = {LATENCY_MS: "latency", THROUGHPUT_PER_S: "throughput"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +26,7 @@ class Ground:
 
     Attributes:
         objectives: that all studies have, and whose figures hold under the same conditions.
-        basis: what stands for latency in all of them.
+        basis: what stands for figures that are timed, in all of them.
         warnings: what has to be known beside the figures.
     """
 
@@ -50,16 +51,18 @@ def common_ground(entries: Sequence[Entry]) -> Ground:
         *_other_objectives(entries, shared),
         *_other_constraints(first, others),
     ]
-    basis, why_not = _latency(entries)
-    if why_not and any(one.name == LATENCY_MS for one in shared):
-        shared = [one for one in shared if one.name != LATENCY_MS or basis is not None]
-        warnings.append(why_not)
-    if not shared or len(shared) < 2:
+    basis = _basis(entries)
+    apart = {one.name: text for one in shared if one.name in TIMED and (text := _under_other(entries, one.name, basis))}
+    shared = [one for one in shared if one.name not in apart]
+    timed = [one.name for one in shared if one.name in TIMED]
+    warnings += [*apart.values(), *(_as_predicted(entries, timed) if basis is LatencyBasis.PREDICTED else ())]
+    if len(shared) < 2:
         raise BadInputError(
             f"{' and '.join(entry.label for entry in entries)} have no two objectives that can be compared",
             hint="; ".join(warnings),
         )
-    return Ground(objectives=tuple(shared), basis=basis or LatencyBasis.PREDICTED, warnings=tuple(warnings))
+    # Where nothing timed is compared, trials that were not measured count as well.
+    return Ground(objectives=tuple(shared), basis=basis if timed else LatencyBasis.PREDICTED, warnings=tuple(warnings))
 
 
 def _check_data(first: Entry, others: Sequence[Entry]) -> None:
@@ -106,32 +109,34 @@ def _other_constraints(first: Entry, others: Sequence[Entry]) -> list[str]:
     ]
 
 
-def _latency(entries: Sequence[Entry]) -> tuple[LatencyBasis | None, str]:
-    """What latency may be compared by; None and why where it may not be."""
+def _basis(entries: Sequence[Entry]) -> LatencyBasis:
+    """Measured figures where all fronts are measured: they are never compared with predicted ones."""
     is_measured = all(entry.basis is LatencyBasis.MEASURED for entry in entries)
-    conditions = {one for entry in entries for one in _conditions(entry, is_measured=is_measured)}
+    return LatencyBasis.MEASURED if is_measured else LatencyBasis.PREDICTED
+
+
+def _under_other(entries: Sequence[Entry], name: str, basis: LatencyBasis) -> str:
+    """Why a figure that is timed may not be compared; empty where it may."""
+    conditions = {one for entry in entries for one in entry.conditions(name, basis)}
     settings = {wording.inline(entry.frozen["latency"]) for entry in entries}
-    if len(conditions or settings) > 1:
-        told = "; ".join(f"{entry.label}: {_told(entry, is_measured=is_measured)}" for entry in entries)
-        return None, f"latency holds under different conditions and is left out: {told}"
-    if is_measured:
-        return LatencyBasis.MEASURED, ""
-    predicted = listed([entry.label for entry in entries if entry.basis is LatencyBasis.PREDICTED])
-    return LatencyBasis.PREDICTED, (
-        f"latency is compared as predicted, by each study's own predictor, because not all of the front of {predicted} "
-        "is measured"
-    )
+    if len(conditions or settings) <= 1:
+        return ""
+    told = "; ".join(f"{entry.label}: {_told(entry, name, basis)}" for entry in entries)
+    return f"{_WORDS[name]} holds under different conditions and is left out: {told}"
 
 
-def _conditions(entry: Entry, *, is_measured: bool) -> frozenset[LatencyConditions]:
-    if is_measured:
-        return entry.measured_under
-    return frozenset() if entry.predicted_under is None else frozenset([entry.predicted_under])
-
-
-def _told(entry: Entry, *, is_measured: bool) -> str:
-    found = sorted(wording.conditions(one) for one in _conditions(entry, is_measured=is_measured))
+def _told(entry: Entry, name: str, basis: LatencyBasis) -> str:
+    found = sorted(wording.conditions(one) for one in entry.conditions(name, basis))
     return " or ".join(found) or wording.inline(entry.frozen["latency"])
+
+
+def _as_predicted(entries: Sequence[Entry], names: Sequence[str]) -> list[str]:
+    labels = listed([entry.label for entry in entries if entry.basis is LatencyBasis.PREDICTED])
+    return [
+        f"{_WORDS[name]} is compared as predicted, by each study's own predictor, because not all of the front of "
+        f"{labels} is measured"
+        for name in names
+    ]
 
 
 def _changes(first: Entry, other: Entry, tables: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from orchestrator.compare.volume import coverage, front_rows, hypervolume, scale
 from orchestrator.errors import BadInputError
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.selector import LatencyBasis
+from orchestrator.worth import cost_s
 
 __all__ = ["Comparison", "Standing", "compare", "read_entry"]
 
@@ -29,7 +31,7 @@ class Standing:
         on_joint_front: numbers of its trials on the front of all studies together.
         unseen: numbers of its front whose architecture no other study has tried.
         hypervolume: as ``volume`` defines it.
-        training_s: seconds that its trials have trained, all together.
+        training_s: seconds that its trials have trained here, all together.
     """
 
     label: str
@@ -112,8 +114,8 @@ def _told_apart(entries: Sequence[Entry]) -> Sequence[Entry]:
 
 
 def _compared(entry: Entry, basis: LatencyBasis) -> list[TrialRecord]:
-    """The trials that stand for the study: the measured ones where latency is compared as measured."""
-    return [record for record in entry.feasible if basis is LatencyBasis.PREDICTED or record.latency is not None]
+    """The trials that stand for the study: the measured ones where figures are compared as measured."""
+    return [record for record in entry.feasible if basis is LatencyBasis.PREDICTED or record.measured_under]
 
 
 def _standing(
@@ -136,7 +138,7 @@ def _standing(
         hypervolume=hypervolume(points_NM),
         states=Counter(record.state for record in entry.snapshot.records),
         wall_time_s=entry.snapshot.wall_time_s,
-        training_s=sum(record.wall_time_s for record in entry.snapshot.records),
+        training_s=math.fsum(map(cost_s, entry.snapshot.records)),
     )
 
 

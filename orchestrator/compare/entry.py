@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from orchestrator.config.identity import completed
+from orchestrator.measure.conditions import conditions_from_dict
+from orchestrator.objectives import LATENCY_MS, THROUGHPUT_PER_S
 from orchestrator.records import LatencyConditions, StudySnapshot, TrialRecord, TrialState
 from orchestrator.selector import LatencyBasis, is_feasible, latency_basis
 from orchestrator.store.reading import opened
 from orchestrator.store.remote_study import origin_of
 from orchestrator.store.rows import read_records
 from orchestrator.store.snapshot import snapshot_of
+
+_PREDICTORS = {LATENCY_MS: "predictor", THROUGHPUT_PER_S: "throughput_predictor"}
+"""Among a study's constants, as ``measure.forecast`` writes them; of a predictor the conditions alone are read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,12 +28,13 @@ class Entry:
 
     Attributes:
         label: what it is called beside the others: its directory or address, as it was given.
-        predicted_under: the conditions that its latency predictor was fitted under; None before that was done.
+        predicted_under: the conditions that its predictors were fitted under, by the name of the figure; empty before
+            that was done.
     """
 
     label: str
     snapshot: StudySnapshot
-    predicted_under: LatencyConditions | None = None
+    predicted_under: Mapping[str, LatencyConditions] = field(default_factory=dict)
 
     @property
     def frozen(self) -> Mapping[str, Any]:
@@ -46,9 +52,12 @@ class Entry:
         snapshot = self.snapshot
         return latency_basis(snapshot.records, snapshot.objectives, snapshot.constraints)
 
-    @property
-    def measured_under(self) -> frozenset[LatencyConditions]:
-        return frozenset(record.latency.conditions for record in self.feasible if record.latency is not None)
+    def conditions(self, name: str, basis: LatencyBasis) -> frozenset[LatencyConditions]:
+        """Under which a figure holds that is timed; several where not all trials were measured alike."""
+        if basis is LatencyBasis.PREDICTED:
+            return frozenset({self.predicted_under[name]} if name in self.predicted_under else ())
+        timed = (record.timed(name) for record in self.feasible)
+        return frozenset(one.conditions for one in timed if one is not None)
 
 
 def read_entry(directory: Path) -> Entry:
@@ -60,10 +69,9 @@ def read_entry(directory: Path) -> Entry:
     with opened(directory) as database, database.one_moment():
         constants = json.loads(database.rows("SELECT constants FROM study")[0]["constants"])
         snapshot = snapshot_of(database, read_records(database).values())
-    predictor = constants.get("predictor")
-    conditions = _conditions(predictor["conditions"]) if predictor else None
-    return Entry(label=origin_of(directory) or str(directory), snapshot=snapshot, predicted_under=conditions)
-
-
-def _conditions(fields: Mapping[str, Any]) -> LatencyConditions:
-    return LatencyConditions(**{**fields, "input_shape": tuple(fields["input_shape"])})
+    predicted_under = {
+        name: conditions_from_dict(predictor["conditions"])
+        for name, key in _PREDICTORS.items()
+        if (predictor := constants.get(key))
+    }
+    return Entry(label=origin_of(directory) or str(directory), snapshot=snapshot, predicted_under=predicted_under)

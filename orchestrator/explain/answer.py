@@ -74,5 +74,8 @@ def _identity(log: StudyLog, record: TrialRecord) -> Part:
             "architecture": dict(record.architecture),
             "num_parameters": record.num_parameters,
             "predicted_latency_ms": record.predicted_latency_ms,
+            "file_bytes": record.file_bytes,
+            "peak_memory_bytes": record.peak_memory_bytes,
+            "predicted_throughput_per_s": record.predicted_throughput_per_s,
         },
     )

@@ -16,6 +16,7 @@ from orchestrator.objectives import (
     PEAK_MEMORY_BYTES,
     THROUGHPUT_PER_S,
     Objective,
+    format_quantity,
 )
 from orchestrator.records import TrialRecord
 from orchestrator.report import wording
@@ -56,16 +57,22 @@ def standing(record: TrialRecord, records: Iterable[TrialRecord], config: Search
 
 
 def confirmation(record: TrialRecord) -> Part:
-    """Measured latency and test score, where confirm has taken them."""
+    """Measured latency and throughput and the test score, where confirm has taken them."""
     facts = {
         "latency_ms": record.latency.median_ms if record.latency else None,
         "latency_interval_ms": [record.latency.low_ms, record.latency.high_ms] if record.latency else None,
+        "throughput_per_s": record.throughput.images_per_s if record.throughput else None,
+        "throughput_interval_per_s": list(record.throughput.images_per_s_interval) if record.throughput else None,
         "test_accuracy": record.test_accuracy,
     }
-    parts = [f"its latency was measured as {wording.latency(record)}"] if record.latency else []
-    parts += (
-        [f"its test accuracy is {wording.accuracy(record.test_accuracy)}"] if record.test_accuracy is not None else []
-    )
+    parts = []
+    if record.latency:
+        parts.append(f"its latency was measured as {wording.latency(record)}")
+    if record.throughput:
+        rate = format_quantity(THROUGHPUT_PER_S, record.throughput.images_per_s)
+        parts.append(f"its throughput was measured as {rate}")
+    if record.test_accuracy is not None:
+        parts.append(f"its test accuracy is {wording.accuracy(record.test_accuracy)}")
     text = listed(parts)
     return Part(text=f"{text[0].upper()}{text[1:]}." if text else "", facts=facts)
 
@@ -142,7 +149,8 @@ def _outside(record: TrialRecord, config: SearchConfig) -> Part:
 def _dominated(record: TrialRecord, records: Sequence[TrialRecord], config: SearchConfig) -> Part:
     found = dominators(record, records, config.objectives, constraints=config.constraints)
     assert found, "a trial off the front is dominated"
-    basis = " (latency as predicted)" if record.latency is None else ""
+    names = {one.name for one in config.objectives}
+    basis = " (latency as predicted)" if LATENCY_MS in names and record.latency is None else ""
     numbers = [str(one.record.number) for one in found[1 : 1 + MAX_NAMED]]
     num_more = len(found) - 1 - len(numbers)
     numbers += [f"{num_more:,} more"] if num_more else []

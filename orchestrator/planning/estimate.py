@@ -74,12 +74,13 @@ def duration(config: SearchConfig, networks: Networks, layout: Layout, calibrati
     """Of the whole study, from what is known of some of its networks' epochs."""
     full_s_N = config.recipe.epochs * calibration.epoch_s(networks)
     mean_s = _mean_trial_s(config, full_s_N, calibration.spread)
-    rounds = config.budget.trials / min(layout.num_slots, config.budget.trials)
+    num_slots = min(layout.num_slots, config.budget.trials)
+    rounds = config.budget.trials / num_slots
     search_s = _both(lambda end: rounds * mean_s[end])
     limit_s = config.budget.wall_time_s
     # At least one trial at each end is trained to its end, whatever the limit.
     wall_time_s = _both(lambda end: min(search_s[end], limit_s + mean_s[end]) + _OVERHEAD_S[end])
-    held = _both(lambda end: min(search_s[end], limit_s) * layout.num_slots * layout.num_workers / 3600)
+    held = _both(lambda end: min(search_s[end], limit_s) * num_slots * layout.num_workers / 3600)
     low, high = calibration.spread
     return Duration(
         source=calibration.source,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +22,12 @@ MIN_TRIALS = 8
 MAX_TRIALS = 200
 """Of the newest studies; the time of epochs, and not of trials, is taken, so that stopped trials count as well."""
 
-_ALIKE = ("data", "task", "recipe")
 _SPREAD = (0.8, 1.3)
 """Assumed: the machine may be busier or idler than it was then."""
 
 
 def recorded(config: SearchConfig, storage: Path) -> Calibration | None:
-    """From trials of the same data and recipe, trained on such a processor; None where there are too few."""
+    """From trials of the same data, recipe and number of workers on such a processor; None where there are too few."""
     found: list[TrialRecord] = []
     names: list[str] = []
     for name, records in _alike(config, storage):
@@ -51,17 +51,21 @@ def recorded(config: SearchConfig, storage: Path) -> Calibration | None:
 
 
 def _alike(config: SearchConfig, storage: Path) -> Iterator[tuple[str, list[TrialRecord]]]:
-    wanted, processor = frozen_settings(config), provenance.collect().get("processor")
+    wanted, processor = _alike_settings(frozen_settings(config)), provenance.processor()
     databases = sorted(storage.glob("*/study.db"), key=lambda path: path.stat().st_mtime, reverse=True)
     for database in databases:
         try:
             log = read_log(database.parent)
-            frozen = completed(log.frozen)
+            found = _alike_settings(completed(log.frozen))
         except (ArchfrontError, KeyError):  # damaged, or of a newer archfront: it tells nothing
             continue
-        is_alike = all(frozen.get(name) == wanted[name] for name in _ALIKE)
-        if is_alike and log.constants.get("provenance", {}).get("processor", processor) == processor:
+        if found == wanted and log.constants.get("provenance", {}).get("processor", processor) == processor:
             yield log.name, _timed(log)
+
+
+def _alike_settings(frozen: Mapping[str, Any]) -> list[Any]:
+    """The settings that the time of a network's epoch depends on."""
+    return [frozen["data"], frozen["task"], frozen["recipe"], frozen["resources"]["workers_per_trial"]]
 
 
 def _timed(log: StudyLog) -> list[TrialRecord]:

@@ -17,18 +17,8 @@ MIN_GROWTH = 1e-3
 """Patience ends where the hypervolume of the front has grown by no more than this share."""
 
 
-def reason_to_stop(records: Collection[TrialRecord], config: SearchConfig, wall_time_s: float) -> str | None:
-    """The first criterion that is met, in words; None while the search goes on.
-
-    Args:
-        records: all trials of the study, in any order and state.
-        wall_time_s: of the study, over all its sessions.
-    """
-    return StopCriteria(config).reason(records, wall_time_s)
-
-
 class StopCriteria:
-    """``reason_to_stop`` of a study that goes on: it remembers the front, so that it may be asked at any time."""
+    """The criteria of a study that goes on: they remember the front, so that they may be asked at any time."""
 
     def __init__(self, config: SearchConfig) -> None:
         self._budget = config.budget
@@ -36,7 +26,12 @@ class StopCriteria:
         self._growth = FrontGrowth(config.objectives, config.constraints, window=max(1, config.budget.patience))
 
     def reason(self, records: Collection[TrialRecord], wall_time_s: float) -> str | None:
-        """The first criterion that is met by these records, which only ever become more or change."""
+        """The first criterion that is met, in words; None while the search goes on.
+
+        Args:
+            records: all trials of the study, in any order and state; they only ever become more or change.
+            wall_time_s: of the study, over all its sessions.
+        """
         budget = self._budget
         if wall_time_s >= budget.wall_time_s:
             return f"a wall time of {budget.wall_time.strip()} is spent"

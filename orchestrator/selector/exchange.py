@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Objective, format_quantity
+from orchestrator.objectives import (
+    ACCURACY,
+    FILE_BYTES,
+    MACS,
+    NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
+    Objective,
+    format_quantity,
+)
 from orchestrator.records import TrialRecord
-from orchestrator.selector.certainty import is_too_close
+from orchestrator.selector.certainty import accuracy_interval, is_too_close
 from orchestrator.selector.dominance import LatencyBasis, figure, interval
 
 TOO_CLOSE = "too close to call"
 
-_UNITS = {NUM_PARAMETERS: "parameters", MACS: "MACs"}
+_COUNTED = {NUM_PARAMETERS: "parameters", MACS: "MACs"}
+_OF = {FILE_BYTES: " of file", PEAK_MEMORY_BYTES: " of memory", THROUGHPUT_PER_S: " of throughput"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,28 +121,33 @@ def _is_clear(
     record: TrialRecord, other: TrialRecord, name: str, *, basis: LatencyBasis, num_validation: int | None
 ) -> bool:
     if name == ACCURACY:
-        return not is_too_close(record, other, num_validation)
+        is_close = is_too_close(record, other, num_validation)
+        return not is_close and not _is_reversed(record, other, num_validation)
     (low, high), (other_low, other_high) = interval(record, name, basis), interval(other, name, basis)
     is_exact = low == high and other_low == other_high
     return is_exact or high < other_low or other_high < low
 
 
+def _is_reversed(record: TrialRecord, other: TrialRecord, num_validation: int | None) -> bool:
+    """Whether further seeds put two trials in another order than the search's own."""
+    known, other_known = (accuracy_interval(one, num_validation) for one in (record, other))
+    if known is None or other_known is None:
+        return False
+    return (known.mean - other_known.mean) * (record.value(ACCURACY) - other.value(ACCURACY)) < 0
+
+
 def _size(name: str, amount: float) -> str:
-    """``0.40 points``, ``180k parameters``, ``0.7 ms``."""
-    match name:
-        case "accuracy":
-            return f"{100 * amount:.2f} points"
-        case _ if name in _UNITS:
-            return f"{_short(amount)} {_UNITS[name]}"
-        case _ if name == LATENCY_MS:
-            return format_quantity(name, amount)
-        case _:
-            return f"{format_quantity(name, amount)} of {name}"
+    """``0.40 points``, ``180k parameters``, ``0.7 ms``, ``1.2 MB of memory``."""
+    if name == ACCURACY:
+        return f"{100 * amount:.2f} points"
+    if name in _COUNTED:
+        return f"{_short(amount)} {_COUNTED[name]}"
+    return f"{format_quantity(name, amount)}{_OF.get(name, '')}"
 
 
 def _short(count: float) -> str:
     """``9,188``, ``180k``, ``1.31M``: whole where a person can still take it in."""
     for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= max(factor, 1e5):
+        if count >= max(0.9995 * factor, 1e5):
             return f"{count / factor:.3g}{unit}"
     return f"{count:,.0f}"

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.errors import NothingFeasibleError
+from orchestrator.errors import BadInputError, NothingFeasibleError
 from orchestrator.objectives import (
     ACCURACY,
     DIRECTIONS,
+    KNOWN_COSTS,
     LATENCY_MS,
     NUM_PARAMETERS,
     TIMED,
@@ -22,6 +23,7 @@ from orchestrator.objectives import (
     format_quantity,
 )
 from orchestrator.records import TrialRecord, TrialState
+from orchestrator.selector.certainty import further_figures
 from orchestrator.selector.dominance import LatencyBasis, compare, figure, front, latency_basis, order_of, percent
 
 
@@ -61,13 +63,16 @@ def best(
 ) -> Selection:
     """The trial that the policy takes from the front of all COMPLETED trials inside the limits.
 
-    The limits are asked for on top of the study's constraints, so pass both. Equals are told apart by fewer parameters,
-    then lower latency, then the lower number.
+    The limits are asked for on top of the study's constraints, so pass both. Of equally accurate ones the most accurate
+    is that with the higher mean over further seeds; all other equals are told apart by fewer parameters, then lower
+    latency, then the lower number.
 
     Raises:
         NothingFeasibleError: no COMPLETED trial is inside the limits; the nearest one is named.
+        BadInputError: a limit is one of a figure that a COMPLETED trial lacks.
     """
     everyone, limits = tuple(records), _tightest(limits)
+    _check_known(everyone, limits)
     members = front(everyone, objectives, limits)
     if not members:
         raise _nothing_feasible(everyone, limits)
@@ -78,6 +83,17 @@ def best(
         chosen, runner_up, policy=policy, num_members=len(members), limits=limits, basis=basis, objectives=objectives
     )
     return Selection(record=chosen, policy=policy, runner_up=runner_up, why=why)
+
+
+def _check_known(records: Iterable[TrialRecord], limits: Sequence[Constraint]) -> None:
+    for record in records:
+        for limit in limits if record.state is TrialState.COMPLETED else ():
+            try:
+                record.value(limit.name)
+            except ValueError as error:
+                # Costs in closed form are of every trial since they are counted; what is timed is so on request.
+                origin = "made by a later archfront" if limit.name in KNOWN_COSTS else "whose study file asks for it"
+                raise BadInputError(f"{limit}: {error}", hint=f"take a study {origin}, or drop the limit") from None
 
 
 def _tightest(limits: Sequence[Constraint]) -> tuple[Constraint, ...]:
@@ -95,9 +111,12 @@ def _ranked(
 ) -> list[TrialRecord]:
     from orchestrator import pareto
 
+    first: Sequence[float | tuple[float, ...]]
     match policy:
         case Policy.ACCURATE:
-            first = [-record.value(ACCURACY) for record in members]
+            first = [
+                (-record.value(ACCURACY), -(further_figures(record)["seeds_accuracy"] or 0.0)) for record in members
+            ]
         case Policy.SMALL:
             first = [record.value(NUM_PARAMETERS) for record in members]
         case Policy.FAST:
@@ -169,7 +188,7 @@ def _distance(record: TrialRecord, limits: Sequence[Constraint]) -> tuple[float,
 def _miss(record: TrialRecord, limit: Constraint) -> str:
     value = record.value(limit.name)
     text = f"{limit.name} {format_quantity(limit.name, value)}"
-    if limit.name in TIMED and record.measured_under is None:
+    if limit.name in TIMED and record.timed(limit.name) is None:
         text += " (predicted)"
     if limit.name == ACCURACY:
         return f"{text} is {limit.bound - value:.2g} below {format_quantity(limit.name, limit.bound)}"

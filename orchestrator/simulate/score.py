@@ -4,7 +4,7 @@
   search sees one seed, the score uses the mean: luck with a seed is not rewarded.
 - A **point** is (1 - accuracy, log10 of each figure that is minimised), each scaled to [0, 1] over the table by
   (x - min) / (max - min). The reference point of the hypervolume is 1.1 in each. A network that diverged with every
-  seed has no accuracy and adds nothing.
+  seed, or that breaks a limit of the study, has no point and adds nothing.
 - The **oracle** knows all points and trains the front, each network at its full cost on one worker, by greatest gain of
   hypervolume for the cost first. No search gets beyond its hypervolume, and none gets all of it at less cost; a share
   below all of it can cost a lucky search less, because greedy is not optimal.
@@ -18,8 +18,9 @@ Suffixes: N points, F points of a front, M objectives, T completions, S seeds, E
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -28,7 +29,8 @@ from numpy.typing import NDArray
 from orchestrator import pareto
 from orchestrator.config.known_costs import known_costs
 from orchestrator.config.settings import LatencySettings
-from orchestrator.objectives import ACCURACY, LATENCY_MS, NUM_PARAMETERS, Objective
+from orchestrator.errors import NothingFeasibleError
+from orchestrator.objectives import ACCURACY, LATENCY_MS, NUM_PARAMETERS, Constraint, Objective
 from orchestrator.simulate.table import ArchitectureTable, TableRow
 
 REFERENCE = 1.1
@@ -36,6 +38,8 @@ REFERENCE = 1.1
 
 _ROUNDING = 1e-9
 """Volumes that are summed in another order differ by less than this."""
+
+_DEFAULTS = LatencySettings()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,14 +88,33 @@ class Scorer:
     front_hypervolume: float
 
     @classmethod
-    def of(cls, table: ArchitectureTable, objectives: Sequence[Objective], *, image_size: int | None = None) -> Self:
+    def of(
+        cls,
+        table: ArchitectureTable,
+        objectives: Sequence[Objective],
+        *,
+        constraints: Sequence[Constraint] = (),
+        image_size: int | None = None,
+        latency: LatencySettings = _DEFAULTS,
+    ) -> Self:
         """Scales the table.
 
         Args:
             objectives: accuracy, and figures that are minimised.
-            image_size: the side that MACs and memory are counted at, where they are an objective.
+            image_size: the side that MACs and memory are counted at, where the study asks for them.
+            latency: how memory is counted.
+
+        Raises:
+            NothingFeasibleError: no network of the table is within the constraints.
         """
-        raw_NM = np.array([mean_figures(row, objectives, image_size=image_size) for row in table.rows.values()])
+        figure = partial(_figure, image_size=image_size, latency=latency)
+        raw_NM = np.array([_point(row, objectives, constraints, figure) for row in table.rows.values()])
+        if not np.isfinite(raw_NM).all(axis=1).any():
+            limits = " and ".join(map(str, constraints))
+            raise NothingFeasibleError(
+                f"none of the table's {len(raw_NM):,} networks has {limits or 'an accuracy'}",
+                hint="relax the constraints, or simulate over another table",
+            )
         scaled_NM = _scaled(raw_NM)
         return cls(
             points=dict(zip(table.rows, scaled_NM, strict=True)),
@@ -136,14 +159,6 @@ class Scorer:
         return [name for name, on_front in zip(distinct, is_front, strict=True) if on_front]
 
 
-def mean_figures(row: TableRow, objectives: Sequence[Objective], *, image_size: int | None = None) -> list[float]:
-    """A network's objectives before scaling, with the accuracy that the score uses."""
-    final_S = row.accuracy_SE[:, -1]
-    known_S = final_S[np.isfinite(final_S)]
-    accuracy = float(known_S.mean()) if known_S.size else math.nan
-    return figures(row, accuracy, objectives, image_size=image_size)
-
-
 def figures(
     row: TableRow, accuracy: float, objectives: Iterable[Objective], *, image_size: int | None = None
 ) -> list[float]:
@@ -152,19 +167,37 @@ def figures(
     Raises:
         ValueError: MACs or another cost beside parameters is an objective, and no image size is given.
     """
-    return [_figure(row, accuracy, objective.name, image_size=image_size) for objective in objectives]
+    figure = partial(_figure, image_size=image_size, latency=_DEFAULTS)
+    return [_minimised(one.name, figure(row, accuracy, one.name)) for one in objectives]
 
 
-def _figure(row: TableRow, accuracy: float, name: str, *, image_size: int | None) -> float:
+def _point(
+    row: TableRow, objectives: Iterable[Objective], constraints: Iterable[Constraint], figure: Callable[..., float]
+) -> list[float]:
+    """The same with the accuracy that the score uses; infinite throughout where a limit is broken."""
+    final_S = row.accuracy_SE[:, -1]
+    known_S = final_S[np.isfinite(final_S)]
+    accuracy = float(known_S.mean()) if known_S.size else math.nan
+    is_inside = all(one.violation(figure(row, accuracy, one.name)) <= 0 for one in constraints)
+    return [_minimised(one.name, figure(row, accuracy, one.name)) if is_inside else math.inf for one in objectives]
+
+
+def _figure(row: TableRow, accuracy: float, name: str, *, image_size: int | None, latency: LatencySettings) -> float:
     if name == ACCURACY:
-        return 1.0 - accuracy if math.isfinite(accuracy) else math.inf
+        return accuracy
     if name == NUM_PARAMETERS:
-        return math.log10(row.architecture.num_parameters)
+        return row.architecture.num_parameters
     if name == LATENCY_MS:
-        return math.log10(row.latency_ms)
+        return row.latency_ms
     if image_size is None:
-        raise ValueError(f"{name} is an objective: give the image size that it is counted at")
-    return math.log10(known_costs(row.architecture.layers(image_size), LatencySettings())[name])
+        raise ValueError(f"{name} is asked for: give the image size that it is counted at")
+    return float(known_costs(row.architecture.layers(image_size), latency)[name])
+
+
+def _minimised(name: str, value: float) -> float:
+    if name == ACCURACY:
+        return 1.0 - value if math.isfinite(value) else math.inf
+    return math.log10(value)
 
 
 def _scaled(raw_NM: NDArray[np.float64]) -> NDArray[np.float64]:

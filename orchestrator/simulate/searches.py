@@ -45,8 +45,18 @@ class SearchResult:
 
 
 def simulate(config: SearchConfig, table: ArchitectureTable, *, num_seeds: int, num_workers: int) -> list[SearchResult]:
-    """Searches with the seeds 0, 1, ...; each sees the table's seed of that number, modulo how many there are."""
-    scorer = Scorer.of(table, config.objectives, image_size=config.task.image_size)
+    """Searches with the seeds 0, 1, ...; each sees the table's seed of that number, modulo how many there are.
+
+    Raises:
+        NothingFeasibleError: no network of the table is within the study's constraints.
+    """
+    scorer = Scorer.of(
+        table,
+        config.objectives,
+        constraints=config.constraints,
+        image_size=config.task.image_size,
+        latency=config.latency,
+    )
     oracle = scorer.oracle()
     oracle_cost_s = {share: scorer.cost_to(oracle, share, 1) for share in SHARES}
     seeded = (replace(config, study=replace(config.study, seed=seed)) for seed in range(num_seeds))
@@ -123,7 +133,8 @@ def check_covered(config: SearchConfig, table: ArchitectureTable) -> None:
         raise BadInputError(
             f"the table has {share:.1%} of the study's space", hint="simulate the study that the table was made for"
         )
-    if config.recipe.epochs > table.num_epochs:
+    # Where a learning rate falls towards the end, a part of a curve is no shorter training.
+    if config.recipe.epochs != table.num_epochs:
         raise BadInputError(
             f"recipe.epochs = {config.recipe.epochs}: the table's curves have {table.num_epochs} epochs",
             hint=f"--set recipe.epochs={table.num_epochs}",

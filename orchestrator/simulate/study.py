@@ -15,6 +15,7 @@ from orchestrator.objectives import LATENCY_MS
 from orchestrator.records import Cause, EpochReport, TrialState
 from orchestrator.schedule.referee import Referee
 from orchestrator.schedule.rungs import rung_judge
+from orchestrator.schedule.stopping import StopCriteria
 from orchestrator.simulate.score import Completion
 from orchestrator.simulate.table import ArchitectureTable, TableRow
 from orchestrator.store.messages import Message, MessageKind, WorkerResult
@@ -57,6 +58,8 @@ class SimulatedStudy:
         )
         judge = rung_judge(store, config)
         self._referee = Referee(store, decide=judge, max_attempts=MAX_ATTEMPTS, on_end=lambda: None)
+        self._criteria = StopCriteria(config)
+        self._is_over = False
         self._events: list[tuple[float, int, int]] = []  # time, trial, epoch that ends
         self._running: dict[int, _Running] = {}
 
@@ -88,7 +91,9 @@ class SimulatedStudy:
                     return
 
     def _start(self) -> bool:
-        attempt = self._proposals.next()
+        """Whether a trial could begin; what forbids it once forbids it for good."""
+        self._is_over |= self._criteria.reason(self.store.records.values(), self.time_s) is not None
+        attempt = None if self._is_over else self._proposals.next()
         if attempt is None:
             return False
         row = self._table.rows[self.store.records[attempt.trial].architecture_id]

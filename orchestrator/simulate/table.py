@@ -118,14 +118,25 @@ def read_table(path: Path) -> ArchitectureTable:
     for number, fields in enumerate(content.to_pylist()):
         try:
             row = _row(fields)
+            if rows.setdefault(row.architecture.architecture_id, row) is not row:
+                raise ValueError("its architecture has a row above")
         except (ArchitectureError, TypeError, ValueError) as error:
             raise BadInputError(f"{path}: row {number}: {error}") from error
-        rows[row.architecture.architecture_id] = row
     if not rows:
         raise BadInputError(f"{path}: holds no architecture")
     if len({row.accuracy_SE.shape for row in rows.values()}) > 1:
         raise BadInputError(f"{path}: its rows differ in the number of seeds or epochs")
-    return ArchitectureTable(rows=rows, about=json.loads(metadata.get(b"archfront.about", b"{}")))
+    return ArchitectureTable(rows=rows, about=_about(path, metadata))
+
+
+def _about(path: Path, metadata: Mapping[bytes, bytes]) -> Mapping[str, Any]:
+    try:
+        about = json.loads(metadata.get(b"archfront.about", b"{}"))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict):
+        raise BadInputError(f"{path}: archfront.about must be a JSON object")
+    return about
 
 
 def _row(fields: Mapping[str, Any]) -> TableRow:

@@ -17,8 +17,8 @@ from orchestrator.compare.volume import REFERENCE, coverage, front_rows, hypervo
 from orchestrator.config.identity import frozen_settings
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import BadInputError
-from orchestrator.objectives import ACCURACY, LATENCY_MS, NUM_PARAMETERS
-from orchestrator.records import TrialRecord, TrialState
+from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, NUM_PARAMETERS, THROUGHPUT_PER_S, Objective
+from orchestrator.records import Cause, LatencyConditions, TrialRecord, TrialState
 from orchestrator.selector import LatencyBasis
 from tests.simulation import config_of
 from tests.synthetic import CONDITIONS, OBJECTIVES, completed, measured, study, unfinished
@@ -30,6 +30,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> SearchConfig:
 
 
 Make = Callable[..., Entry]
+UNDER = {LATENCY_MS: CONDITIONS, THROUGHPUT_PER_S: CONDITIONS}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def make(config: SearchConfig) -> Make:
         for table, values in (changes or {}).items():
             frozen[table] = {**frozen[table], **values}
         snapshot = dataclasses.replace(study(1), study_id=label, name=label, records=records, frozen=frozen)
-        return Entry(label=label, snapshot=dataclasses.replace(snapshot, constraints=()), predicted_under=CONDITIONS)
+        return Entry(label=label, snapshot=dataclasses.replace(snapshot, constraints=()), predicted_under=UNDER)
 
     return entry
 
@@ -114,8 +115,41 @@ def test_latencies_under_other_conditions_are_left_out(make: Make) -> None:
 def test_predictions_of_another_device_are_left_out(make: Make) -> None:
     one = make("one", completed(0, 0.9, 1_000, 1.0))
     elsewhere = dataclasses.replace(CONDITIONS, device="cpu: another")
-    other = dataclasses.replace(make("other", completed(1, 0.95, 900, 1.0)), predicted_under=elsewhere)
+    under = {LATENCY_MS: elsewhere}
+    other = dataclasses.replace(make("other", completed(1, 0.95, 900, 1.0)), predicted_under=under)
     assert LATENCY_MS not in [objective.name for objective in compare([one, other]).ground.objectives]
+
+
+def test_throughput_under_other_conditions_is_left_out_and_latency_is_not(make: Make) -> None:
+    def entry(label: str, conditions: LatencyConditions) -> Entry:
+        throughput = measured(8.0, conditions=conditions)
+        made = make(label, timed(0, 0.9, 1_000, 1.0, predicted_throughput_per_s=900.0, throughput=throughput))
+        objectives = (*OBJECTIVES, Objective(name=THROUGHPUT_PER_S, direction=DIRECTIONS[THROUGHPUT_PER_S]))
+        return dataclasses.replace(made, snapshot=dataclasses.replace(made.snapshot, objectives=objectives))
+
+    small, large = (dataclasses.replace(CONDITIONS, batch_size=size) for size in (64, 256))
+    found = compare([entry("one", small), entry("other", large)])
+    assert found.ground.objectives == OBJECTIVES
+    assert found.ground.warnings[0].startswith("throughput holds under different conditions and is left out")
+    assert compare([entry("one", small), entry("other", small)]).ground.objectives[-1].name == THROUGHPUT_PER_S
+
+
+def test_a_result_that_was_taken_over_is_not_counted_as_training(make: Make) -> None:
+    trained = timed(0, 0.9, 1_000, 1.0, wall_time_s=30.0)
+    taken = timed(1, 0.95, 2_000, 1.1, wall_time_s=500.0, cause=Cause.REUSED)
+    found = compare([make("one", trained, taken), make("other", trained)])
+    assert [standing.training_s for standing in found.standings] == [30.0, 30.0]
+
+
+def test_where_nothing_timed_is_compared_it_does_not_matter_what_was_measured(make: Make) -> None:
+    def volume(*records: TrialRecord) -> float:
+        entries = [make("one", *records), make("other", timed(2, 0.98, 2_500, 1.0))]
+        untimed = [dataclasses.replace(one.snapshot, objectives=OBJECTIVES[:2]) for one in entries]
+        pair = [dataclasses.replace(one, snapshot=two) for one, two in zip(entries, untimed, strict=True)]
+        return compare(pair).standings[0].hypervolume
+
+    dominated = completed(1, 0.5, 90_000, 9.0)
+    assert volume(timed(0, 0.99, 2_000, 1.0), dominated) == volume(completed(0, 0.99, 2_000, 1.0), dominated)
 
 
 def test_a_front_that_is_not_measured_is_compared_as_predicted_and_that_is_said(make: Make) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Collection
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from orchestrator.config.loading import load
 from orchestrator.config.settings import Budget, Resources, SearchConfig
 from orchestrator.data.catalog import inspect
 from orchestrator.records import Cause, TrialRecord, TrialState
-from orchestrator.schedule.stopping import StopCriteria, reason_to_stop
+from orchestrator.schedule.stopping import StopCriteria
 from tests.synthetic import completed, study, unfinished
 
 DIGITS = load("digits", inspect=inspect, shipped={"digits": studies.read("digits")}).config
@@ -27,6 +28,11 @@ def config_with(*, workers: int = 1, gpus: float = 0.0, **budget: object) -> Sea
         budget=Budget(**budget),
         resources=Resources(workers_per_trial=workers, gpus_per_worker=gpus),
     )
+
+
+def reason_to_stop(records: Collection[TrialRecord], config: SearchConfig, wall_time_s: float = 0.0) -> str | None:
+    """Of a study that is looked at for the first time."""
+    return StopCriteria(config).reason(records, wall_time_s)
 
 
 def test_nothing_ends_a_search_by_default() -> None:
@@ -51,20 +57,20 @@ def test_gpu_hours_are_those_of_all_trials_workers_and_gpus(
     config = config_with(gpu_hours=gpu_hours, workers=workers, gpus=gpus)
     spent = sum(times_s) * workers * gpus / 3600
     if abs(spent - gpu_hours) > 1e-6:
-        assert (reason_to_stop(records, config, 0.0) is not None) == (spent > gpu_hours)
+        assert (reason_to_stop(records, config) is not None) == (spent > gpu_hours)
 
 
 def test_trials_that_run_or_failed_take_gpu_hours_and_reused_ones_none() -> None:
     config = config_with(gpu_hours=1.0, gpus=1.0)
     hour = {"wall_time_s": 3600.0}
-    assert reason_to_stop([unfinished(0, TrialState.RUNNING, **hour)], config, 0.0) == "1 GPU-hours are spent"
-    assert reason_to_stop([unfinished(0, TrialState.FAILED, **hour)], config, 0.0) is not None
-    assert reason_to_stop([completed(0, 0.9, 1000, 1.0, cause=Cause.REUSED, **hour)], config, 0.0) is None
+    assert reason_to_stop([unfinished(0, TrialState.RUNNING, **hour)], config) == "1 GPU-hours are spent"
+    assert reason_to_stop([unfinished(0, TrialState.FAILED, **hour)], config) is not None
+    assert reason_to_stop([completed(0, 0.9, 1000, 1.0, cause=Cause.REUSED, **hour)], config) is None
 
 
 def test_gpu_hours_end_nothing_where_there_is_no_gpu() -> None:
     records = [completed(0, 0.9, 1000, 1.0, wall_time_s=1e9)]
-    assert reason_to_stop(records, config_with(gpu_hours=0.1), 0.0) is None
+    assert reason_to_stop(records, config_with(gpu_hours=0.1)) is None
 
 
 def _stalled(num_before: int, num_after: int) -> list[TrialRecord]:
@@ -76,22 +82,22 @@ def _stalled(num_before: int, num_after: int) -> list[TrialRecord]:
 @pytest.mark.parametrize("patience", [1, 4, 20])
 def test_patience_counts_the_ended_trials_without_growth(patience: int) -> None:
     config = config_with(patience=patience)
-    assert reason_to_stop(_stalled(10, patience - 1), config, 0.0) is None
-    reason = reason_to_stop(_stalled(10, patience), config, 0.0)
+    assert reason_to_stop(_stalled(10, patience - 1), config) is None
+    reason = reason_to_stop(_stalled(10, patience), config)
     assert reason == f"the front has grown by at most 0.1 % in the last {patience} trials"
 
 
 def test_patience_waits_for_a_front() -> None:
     failed = [unfinished(number, TrialState.FAILED) for number in range(9)]
     config = config_with(patience=3)
-    assert reason_to_stop(failed, config, 0.0) is None
-    assert reason_to_stop([completed(9, 0.9, 1000, 1.0), *failed[:3]], config, 0.0) is None
-    assert reason_to_stop([*failed, completed(9, 0.9, 1000, 1.0)], config, 0.0) is None
+    assert reason_to_stop(failed, config) is None
+    assert reason_to_stop([completed(9, 0.9, 1000, 1.0), *failed[:3]], config) is None
+    assert reason_to_stop([*failed, completed(9, 0.9, 1000, 1.0)], config) is None
 
 
 def test_trials_that_run_do_not_count_towards_patience() -> None:
     running = [unfinished(10 + number, TrialState.RUNNING) for number in range(9)]
-    assert reason_to_stop([*_stalled(10, 0), *running], config_with(patience=5), 0.0) is None
+    assert reason_to_stop([*_stalled(10, 0), *running], config_with(patience=5)) is None
 
 
 @settings(max_examples=60)

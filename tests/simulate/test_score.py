@@ -13,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator import pareto
-from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, MACS, NUM_PARAMETERS, Objective
+from orchestrator.config.settings import LatencySettings
+from orchestrator.errors import NothingFeasibleError
+from orchestrator.objectives import (
+    ACCURACY,
+    DIRECTIONS,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    Constraint,
+    Objective,
+)
 from orchestrator.simulate.score import REFERENCE, Completion, Scorer
 from orchestrator.simulate.table import ArchitectureTable
 from search_spaces.architecture import Task
@@ -178,6 +189,35 @@ def test_of_networks_with_equal_points_the_oracle_trains_the_cheapest() -> None:
     assert "twin" in trained
     assert first not in trained
     assert len(trained) == len(scorer.oracle())
+
+
+@given(SEEDS, OBJECTIVES)
+def test_a_network_that_breaks_a_limit_counts_as_if_the_table_lacked_it(
+    seed: int, chosen: tuple[Objective, ...]
+) -> None:
+    table = made_up_table(seed)
+    bound = float(np.median([row.architecture.num_parameters for row in table.rows.values()]))
+    inside = {name: row for name, row in table.rows.items() if row.architecture.num_parameters <= bound}
+    scorer = Scorer.of(table, chosen, constraints=[Constraint(name=NUM_PARAMETERS, bound=bound)])
+    alone = Scorer.of(ArchitectureTable(rows=inside), chosen)
+    assert scorer.oracle() == alone.oracle()
+    assert scorer.front_hypervolume == alone.front_hypervolume
+    outside = [Completion(time_s=1.0, architecture_id=name) for name in table.rows.keys() - inside.keys()]
+    assert scorer.hypervolumes(outside).tolist() == [0.0] * len(outside)
+
+
+def test_limits_that_no_network_of_the_table_keeps_end_with_exit_code_3() -> None:
+    with pytest.raises(NothingFeasibleError, match="none of the table's 20 networks has accuracy at least 1"):
+        Scorer.of(made_up_table(0), TWO, constraints=[Constraint(name=ACCURACY, bound=1.0)])
+
+
+def test_memory_is_that_of_the_batch_that_the_study_measures() -> None:
+    chosen, table = objectives(ACCURACY, PEAK_MEMORY_BYTES), made_up_table(0)
+    one, many = (
+        Scorer.of(table, chosen, image_size=8, latency=LatencySettings(batch_size=size)).front_hypervolume
+        for size in (1, 256)
+    )
+    assert one != many
 
 
 def test_macs_need_the_image_size_that_they_are_counted_at() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import BadInputError
@@ -83,12 +84,37 @@ def test_what_is_no_table_is_refused_in_words(tmp_path: Path, config: SearchConf
     write_table(tmp_path / "bad.parquet", [bad], image_size=8, about={})
     with pytest.raises(BadInputError, match="row 0: accuracy must lie in"):
         read_table(tmp_path / "bad.parquet")
+    write_table(tmp_path / "twice.parquet", [row, row], image_size=8, about={})
+    with pytest.raises(BadInputError, match="row 1: its architecture has a row above"):
+        read_table(tmp_path / "twice.parquet")
+    metadata = {"archfront.schema_version": "1", "archfront.about": "no JSON"}
+    content = parquet.read_table(tmp_path / "twice.parquet").slice(0, 1).replace_schema_metadata(metadata)
+    parquet.write_table(content, tmp_path / "about.parquet")
+    with pytest.raises(BadInputError, match="about must be a JSON object"):
+        read_table(tmp_path / "about.parquet")
 
 
 def test_a_table_of_another_space_is_refused(tmp_path: Path, config: SearchConfig) -> None:
     other = config_of(tmp_path, TEXT.replace("[4, 8, 16]", "[5, 9]"))
     with pytest.raises(BadInputError, match="of the study's space"):
         check_covered(other, table_of(config))
+
+
+@pytest.mark.parametrize("epochs", [6, 12])
+def test_curves_of_another_length_are_refused(tmp_path: Path, config: SearchConfig, epochs: int) -> None:
+    other = config_of(tmp_path, TEXT, f"recipe.epochs={epochs}")
+    with pytest.raises(BadInputError, match=f"recipe.epochs = {epochs}: the table's curves have 8 epochs"):
+        check_covered(other, table_of(config))
+
+
+def test_a_limit_of_wall_time_ends_a_simulated_search_too(tmp_path: Path, config: SearchConfig) -> None:
+    limited = config_of(tmp_path, TEXT, 'budget.wall_time="1 min"')
+    table = table_of(config)
+    study = simulated(random_search(limited), table, num_workers=1)
+    *earlier, last = study.trace
+    assert all(one.time_s < 60.0 for one in earlier)
+    assert last.time_s >= 60.0
+    assert len(study.trace) < len(table.rows)
 
 
 def test_time_is_that_of_the_table(tmp_path: Path, config: SearchConfig) -> None:
