@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 _TO_START_S = 60.0
 
@@ -46,7 +48,7 @@ def s3_server(*, host: str = "127.0.0.1", bucket: str = "bucket") -> Iterator[S3
         port: int = listener.getsockname()[1]
     endpoint = f"http://{host}:{port}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
+        [sys.executable, __file__, host, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -75,3 +77,22 @@ def _answers(endpoint: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _serve(host: str, port: int) -> None:
+    """One request after the other: moto looks whether an object is there and then puts it; S3 does both at once."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import run_simple
+
+    application = DomainDispatcherApplication(create_backend_app)
+    turn = threading.Lock()
+
+    def in_turn(environment: dict[str, Any], start_response: Any) -> Any:
+        with turn:
+            return application(environment, start_response)
+
+    run_simple(host, port, in_turn, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1], int(sys.argv[2]))

@@ -74,12 +74,19 @@ def test_where_latency_is_taken_elsewhere_nothing_is_measured(study: Trials) -> 
     assert all(record.latency is None for record in study.store.records.values())
 
 
+def test_a_finalist_whose_network_was_removed_is_measured_and_not_tested(study: Trials) -> None:  # noqa: F811
+    stopwatch = Stopwatch()
+    _confirm(study, FORECAST, cast("Slot", stopwatch))
+    assert stopwatch.asked[0] == (network(0), network(2))
+    assert all(record.latency and not record.test_accuracy for record in map(study.store.records.get, (0, 2)) if record)
+
+
 def _confirm(trials: Trials, forecast: Forecast, slot: Slot | None) -> None:
     confirm(
         trials.store,
         trials.config,
         forecast,
         slot,
-        session=cast("Session", SimpleNamespace(work=None)),
+        session=cast("Session", SimpleNamespace(work=SimpleNamespace(url=""))),
         before_measuring=(lambda: None) if slot else pytest.fail,
     )

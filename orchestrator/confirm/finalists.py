@@ -19,9 +19,9 @@ def finalists(store: StudyStore, config: SearchConfig, forecast: Forecast) -> li
     Those that are dominated even when their own predicted times are lowered by their predictor's 95 % error are not
     among them.
     """
-    costs_of_accuracy = [item for item in config.constraints if item.name == ACCURACY]
+    limits_of_accuracy = [item for item in config.constraints if item.name == ACCURACY]
     completed = [record for record in store.records.values() if record.state is TrialState.COMPLETED]
-    completed = [record for record in completed if is_feasible(record, costs_of_accuracy)]
+    completed = [record for record in completed if is_feasible(record, limits_of_accuracy)]
     points = {record.number: _point(record, config, optimism={}) for record in completed}
     hopeful = {record.number: _point(record, config, optimism=forecast.errors_95) for record in completed}
     return [

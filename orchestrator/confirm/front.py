@@ -41,8 +41,11 @@ def confirm(
     if slot is None:
         _train(store, config, chosen, session)
         return
-    measured: set[int] = set()  # each once in a session, whatever the slot says of its conditions
+    # Each once in a session, whether or not its network is still there, and whatever the slot says of its conditions.
+    scored: set[int] = set()
+    measured: set[int] = set()
     while chosen:
+        scored |= {record.number for record in chosen}
         unmeasured = [record for record in chosen if not is_measured(record, slot)]
         measured |= {record.number for record in unmeasured}
         networks = [architecture_from_dict(record.architecture) for record in unmeasured]
@@ -56,7 +59,7 @@ def confirm(
         chosen = [
             record
             for record in members
-            if record.test_accuracy is None
+            if (record.test_accuracy is None and record.number not in scored)
             or lacks_training(record, config.confirm)
             or not (record.number in measured or is_measured(record, slot))
         ]

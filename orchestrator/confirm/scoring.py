@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,13 +16,15 @@ from orchestrator.scores import ClassificationScore
 from orchestrator.store.store import StudyStore
 from orchestrator.training.work import StudyWork
 
+logger = logging.getLogger(__name__)
+
 Key = TypeVar("Key", bound=Hashable)
 
 
 def score(store: StudyStore, config: SearchConfig, work: StudyWork, chosen: Sequence[TrialRecord]) -> None:
-    """Scores the networks that the search has trained."""
+    """Scores the networks that the search has trained, or that it took over with their files."""
     folders = {record.number: store.paths.trial(record.number).model for record in chosen}
-    for number, found in _scored(folders, config, work):
+    for number, found in _scored(_there(folders, work), config, work):
         store.score(number, test_score=found)
 
 
@@ -50,7 +53,10 @@ def score_further(store: StudyStore, config: SearchConfig, work: StudyWork) -> N
 
 def _there(folders: Mapping[Key, Path], study: StudyWork) -> dict[Key, Path]:
     """Without those that somebody has removed; what is in remote storage can't be seen from here."""
-    return {key: path for key, path in folders.items() if study.url or path.is_dir()}
+    found = {key: path for key, path in folders.items() if study.url or path.is_dir()}
+    for key in folders.keys() - found.keys():
+        logger.warning("%s is gone: its network has no test score", folders[key])
+    return found
 
 
 def _scored(
@@ -82,7 +88,7 @@ def score_models(folders: dict[Key, Path], *, study: StudyWork) -> dict[Key, Cla
     reset_global_state(num_threads=study.num_threads, gpu_share=study.gpu_share)
     dataset = study_dataset(study)
     carrier = Carrier(study)
+    models = {key: carrier.brought(folder) for key, folder in folders.items()}
     return {
-        key: score_classes(read_model(carrier.brought(folder)), dataset.test, dataset)
-        for key, folder in folders.items()
+        key: score_classes(read_model(model), dataset.test, dataset) for key, model in models.items() if model.is_dir()
     }

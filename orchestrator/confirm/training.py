@@ -58,7 +58,7 @@ def train_again(
                 case MessageKind.INTERRUPTED if message.detail:
                     raise StorageError(message.detail, hint="make room, then give the command again")
                 case MessageKind.INTERRUPTED:
-                    raise InterruptedStudyError("interrupted; trainings are checkpointed")
+                    raise InterruptedStudyError("interrupted; trainings go on from their last checkpoints")
 
 
 class _Engine(Protocol):

@@ -79,10 +79,15 @@ def connect(address: str, *, num_cpus: int | None = None) -> list[NodeResources]
             ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _no_ray(address, error) from error
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    if len(nodes) > 1 or (address != LOCAL and IN_A_JOB not in os.environ):
-        versions.check([*versions.collect(_names(nodes)), versions.Versions(node="this process", **versions.probe()())])
-    return [_offer(node) for node in nodes]
+    try:
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        if len(nodes) > 1 or (address != LOCAL and IN_A_JOB not in os.environ):
+            here = versions.Versions(node="this process", **versions.probe()())
+            versions.check([*versions.collect(_names(nodes)), here])
+        return [_offer(node) for node in nodes]
+    except BaseException:
+        disconnect()
+        raise
 
 
 def _no_ray(address: str, error: Exception) -> ArchfrontError:

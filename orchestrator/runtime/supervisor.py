@@ -25,6 +25,9 @@ SUPERVISED = "ARCHFRONT_SUPERVISED"
 _OWN_FOLDER = "archfront-"
 """How the folder of Ray's files begins where the user names none."""
 
+_LONGEST_TEMPORARY = 20
+"""Bytes of the path above it: Ray's sockets lie 87 bytes deeper, and the system takes 107 in all."""
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 INTERRUPT_GRACE_S = 8.5
@@ -41,7 +44,7 @@ def supervise(command: Sequence[str]) -> int:
         The driver's exit code; 4 where a signal ended it, because its study can be resumed.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    own_folder = None if "RAY_TMPDIR" in os.environ else tempfile.mkdtemp(prefix=_OWN_FOLDER)
+    own_folder = None if "RAY_TMPDIR" in os.environ else _new_folder()
     environment = os.environ | {SUPERVISED: str(os.getpid())} | ({"RAY_TMPDIR": own_folder} if own_folder else {})
     # A session of its own: Ctrl-C in a terminal reaches the supervisor alone, who passes it on.
     driver = subprocess.Popen(
@@ -59,6 +62,13 @@ def supervise(command: Sequence[str]) -> int:
     if own_folder:
         shutil.rmtree(own_folder, ignore_errors=True)
     return 4 if code < 0 else code
+
+
+def _new_folder() -> str:
+    """For Ray's files; where the machine's own place for such lies too deep, where Ray itself would put them."""
+    place = tempfile.gettempdir()
+    is_short = len(os.fsencode(place)) <= _LONGEST_TEMPORARY
+    return tempfile.mkdtemp(prefix=_OWN_FOLDER, dir=place if is_short else "/tmp")  # noqa: S108 - a new name in it
 
 
 def is_ignored(number: signal.Signals) -> bool:
@@ -100,7 +110,7 @@ class _Deadline:
         self._kill_at = min(self._kill_at, time.monotonic() + grace)
         if self._num_interrupts > 1:
             self._kill_at = time.monotonic()
-        _kill(self._driver.pid, signal.Signals(number))
+        self._driver.send_signal(number)  # to nobody once it has ended: its number may be another's
 
     @property
     def is_near(self) -> bool:

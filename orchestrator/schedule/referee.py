@@ -59,19 +59,21 @@ class Referee:
         return False
 
     def lose(self, trial: int, token: str, detail: str, *, cause: Cause = Cause.WORKER_DIED) -> None:
-        """The workers of an attempt are gone: the trial is tried again, or ends when that has happened too often."""
+        """The workers of an attempt are gone: the trial is tried again, or ends after too many such in a row."""
         if not self._store.is_current(trial, token):
             return
         cause, detail = self._cause_of_death(trial, token, cause, detail)
-        num_deaths = self._store.num_deaths(trial) + 1
+        earlier = self._store.deaths(trial)
+        num_deaths = len(earlier) + 1
         logger.warning(
-            "trial %d: its workers died (%d of at most %d times): %s", trial, num_deaths, self._max_attempts, detail
+            "trial %d: its workers died (%d of at most %d times in a row): %s",
+            *(trial, num_deaths, self._max_attempts, detail),
         )
         if num_deaths < self._max_attempts:
             self._store.end_attempt(trial, cause.value)
         else:
-            message = f"its workers died {num_deaths} times; the last time: {detail}"
-            memory_alone = cause is Cause.OUT_OF_MEMORY and self._store.num_deaths(trial, cause) == num_deaths - 1
+            message = f"its workers died {num_deaths} times in a row; the last time: {detail}"
+            memory_alone = {cause, *earlier} == {Cause.OUT_OF_MEMORY}
             state = TrialState.INFEASIBLE if memory_alone else TrialState.FAILED
             self.end(trial, WorkerResult(state=state, cause=cause, message=message))
 

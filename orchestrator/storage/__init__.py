@@ -10,12 +10,13 @@ from orchestrator.storage.files import (
     write_bytes,
     write_json,
 )
-from orchestrator.storage.folders import MANIFEST, broken_files, exchange, sha256_of, write_folder
+from orchestrator.storage.folders import MANIFEST, broken_files, clone_folder, exchange, sha256_of, write_folder
 
 __all__ = [
     "DISK_ERRORS",
     "MANIFEST",
     "broken_files",
+    "clone_folder",
     "exchange",
     "free_bytes",
     "put_once",

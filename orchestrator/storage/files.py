@@ -90,13 +90,11 @@ def remove_leftovers(folder: Path) -> None:
 
 def storage_error(path: Path, error: OSError, *, num_bytes: int = 0) -> StorageError:
     """An error of the system in words: the path, what is wrong, and where it is room, how much is needed and there."""
-    words = [f"need {num_bytes:,} bytes"] * (num_bytes > 0)
-    if error.errno == errno.ENOSPC:
-        words += [f"{free_bytes(path):,} are free"]
-    room = f" ({', '.join(words)})" if words else ""
-    return StorageError(
-        f"{path}: can't be written: {error.strerror or error}{room}", hint="make room or give another --storage"
-    )
+    text = f"{path}: can't be written: {error.strerror or error}"
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageError(text, hint="check its folder and its rights, or give another place")
+    words = [f"need {num_bytes:,} bytes"] * (num_bytes > 0) + [f"{free_bytes(path):,} are free"]
+    return StorageError(f"{text} ({', '.join(words)})", hint="make room, or give another place")
 
 
 def free_bytes(path: Path) -> int:

@@ -45,6 +45,22 @@ def write_folder(folder: Path, write: Callable[[Path], None], *, num_bytes: int 
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def clone_folder(source: Path, folder: Path) -> None:
+    """Copies a folder that is whole; as ``write_folder``, in one step.
+
+    Raises:
+        StorageError: the disk is full or can't be written; nothing is left of the new folder.
+    """
+    files = _files(source)
+
+    def write(temporary: Path) -> None:
+        for name, path in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, temporary / name)
+
+    write_folder(folder, write, num_bytes=sum(path.stat().st_size for path in files.values()))
+
+
 def broken_files(folder: Path) -> tuple[str, ...]:
     """Names that differ from the folder's manifest or are missing on either side; the manifest if it can't be read."""
     try:

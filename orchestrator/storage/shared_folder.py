@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +13,15 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.errors import StorageError
-from orchestrator.storage.files import put_once, storage_error, sync_file, temporary_name, write_bytes
+from orchestrator.storage.files import (
+    DISK_ERRORS,
+    put_once,
+    storage_error,
+    sync_file,
+    sync_folder,
+    temporary_name,
+    write_bytes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class SharedFolder:
             shutil.copyfile(content, temporary)
             sync_file(temporary)
             temporary.replace(path)
+            sync_folder(path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -64,12 +75,14 @@ class SharedFolder:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
-            raise _unreadable(self.root / name, error) from error
+            is_here = error.errno in DISK_ERRORS - {errno.EIO}
+            raise (storage_error(to, error) if is_here else _unreadable(self.root / name, error)) from error
         return True
 
     def names(self, folder: str, *, after: str = "") -> list[str]:
-        files = (path for path in (self.root / folder).rglob("*") if not path.name.endswith(".tmp"))
-        names = (path.relative_to(self.root).as_posix() for path in files if path.is_file())
+        places = os.walk(self.root / folder, onerror=_heed)
+        files = (Path(place, file) for place, _, files in places for file in files if not file.endswith(".tmp"))
+        names = (path.relative_to(self.root).as_posix() for path in files)
         return sorted(name for name in names if name > after)
 
     def delete(self, names: Iterable[str]) -> None:
@@ -78,6 +91,12 @@ class SharedFolder:
             with contextlib.suppress(OSError):  # what stays takes room and is never read
                 path.unlink(missing_ok=True)
                 path.parent.rmdir()
+
+
+def _heed(error: OSError) -> None:
+    """What is removed while it is listed is not there; what can't be listed might be."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise _unreadable(Path(error.filename), error) from error
 
 
 def _unreadable(path: Path, error: OSError) -> StorageError:

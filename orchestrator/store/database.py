@@ -23,6 +23,16 @@ class _Connection(sqlite3.Connection):
 
     statements: list[Statement] | None = None
 
+    def prepare(self, *statements: str) -> None:
+        """Executes what a new connection begins with; it is closed where that fails."""
+        self.row_factory = sqlite3.Row
+        try:
+            for statement in statements:
+                self.execute(statement)
+        except BaseException:
+            self.close()
+            raise
+
     def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
         if self.statements is not None:
             self.statements.append(Statement(sql, values))
@@ -60,16 +70,13 @@ class Database:
             connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, factory=_Connection
             )
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
+            connection.prepare("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
         except sqlite3.Error as error:
             if _is_damage(error):
                 raise _damaged(path, error) from error
             raise StorageError(
                 f"{path}: can't be opened: {error} ({free_bytes(path):,} bytes are free)",
-                hint="make room, or check the folder's rights",
+                hint="make room, check the folder's rights, or end the program that holds it",
             ) from error
         return cls(path, connection)
 
@@ -83,8 +90,7 @@ class Database:
         try:
             uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if _is_at_rest(path) else ''}"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, factory=_Connection)
-            connection.row_factory = sqlite3.Row
-            connection.execute("SELECT 1 FROM sqlite_master")
+            connection.prepare("SELECT 1 FROM sqlite_master")
         except sqlite3.Error as error:
             raise _damaged(path, error) from error
         return cls(path, connection)
@@ -115,31 +121,35 @@ class Database:
     @contextmanager
     def _committing(self) -> Iterator[list[Statement]]:
         """Gives the list that the statements of the block go to."""
+        statements: list[Statement] = []
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._all_or_nothing():
                 self._check_owner()
-                statements: list[Statement] = []
                 self._connection.statements = statements
                 yield statements
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            finally:
-                self._connection.statements = None
-            self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            room = f" ({free_bytes(self.path):,} bytes are free)"
-            raise StorageError(
-                f"{self.path}: can't be written: {error}{room}",
-                hint="make room, or end the program that holds it",
-            ) from error
+            raise _unwritable(self.path, error, hint="make room, or end the program that holds it") from error
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
             raise _damaged(self.path, error) from error
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()  # does nothing where SQLite has done it, as when the disk is full
+            raise
+        finally:
+            self._connection.statements = None
+
+    def check_owned(self) -> None:
+        """Raises StudyError once another driver owns the study."""
+        with self.transaction():
+            pass
 
     @property
     def num_committed(self) -> int:
@@ -154,15 +164,17 @@ class Database:
         """Reads outside a transaction.
 
         Raises:
-            StorageError: the file is damaged.
+            StorageError: the file is damaged, its disk fails, or another program keeps it.
         """
         with self.lock:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
-                    raise
-                raise _damaged(self.path, error) from error
+                if _is_damage(error):
+                    raise _damaged(self.path, error) from error
+                if isinstance(error, sqlite3.OperationalError):
+                    raise StorageError(f"{self.path}: can't be read: {error}", hint="see to its disk") from error
+                raise
 
     @contextmanager
     def one_moment(self) -> Iterator[None]:
@@ -172,13 +184,20 @@ class Database:
             try:
                 yield
             finally:
-                self._connection.execute("ROLLBACK")
+                self._connection.rollback()
 
     def copy_to(self, path: Path) -> None:
-        """Writes all that is committed to a new file of its own."""
-        with self.lock, closing(sqlite3.connect(path)) as copy:
-            self._connection.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
+        """Writes all that is committed to a new file of its own.
+
+        Raises:
+            StorageError: there is no room for it.
+        """
+        try:
+            with self.lock, closing(sqlite3.connect(path)) as copy:
+                self._connection.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError as error:
+            raise _unwritable(path, error, hint="make room") from error
 
     def close(self) -> None:
         with self.lock:
@@ -219,6 +238,10 @@ def _damaged(path: Path, error: sqlite3.Error) -> StorageError:
     return StorageError(
         f"{path}: can't be read: {error}", hint=f"archfront repair {path.parent} makes it anew from the trials' folders"
     )
+
+
+def _unwritable(path: Path, error: sqlite3.Error, *, hint: str) -> StorageError:
+    return StorageError(f"{path}: can't be written: {error} ({free_bytes(path):,} bytes are free)", hint=hint)
 
 
 def _is_at_rest(path: Path) -> bool:

@@ -16,13 +16,11 @@ from orchestrator.records import StudySnapshot
 from orchestrator.store.database import Database
 from orchestrator.store.lease import Owner
 from orchestrator.store.reading import opened
-from orchestrator.store.rows import read_records
+from orchestrator.store.rows import DEATHS, read_records
 from orchestrator.store.snapshot import snapshot_of
 
 SESSION = "session_began"
 """The event by which a session notes its budget and its command."""
-
-_ENDINGS = ("worker_died", "timeout", "out_of_memory")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,4 +108,4 @@ def _outbox(database: Database) -> dict[str, Any]:
 def _deaths(database: Database) -> tuple[tuple[int, str, datetime], ...]:
     rows = database.rows("SELECT trial, at, detail FROM event WHERE kind = 'attempt_ended' ORDER BY seq DESC LIMIT 50")
     told = ((row["trial"], json.loads(row["detail"])["how"], datetime.fromisoformat(row["at"])) for row in rows)
-    return tuple(death for death in told if death[1] in _ENDINGS)
+    return tuple(death for death in told if death[1] in DEATHS)

@@ -8,10 +8,11 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Protocol
 
-from orchestrator.errors import ArchfrontError
+from orchestrator.errors import ArchfrontError, StorageError
+from orchestrator.storage import storage_error
 from orchestrator.storage.remote import Remote
 from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store import lease
@@ -97,6 +98,7 @@ class RemoteHome:
         publish(self._remote, self._paths.root, folder)
 
     def put(self, path: Path) -> None:
+        self._log.ship()  # a deposed driver hears of it here, before it replaces what its successor has put
         self._remote.put(path.relative_to(self._paths.root).as_posix(), path)
 
     def forget_checkpoints(self, trial: int) -> None:
@@ -109,19 +111,27 @@ class RemoteHome:
 
     def release(self) -> None:
         self._forget()
-        self.back_up()
+        with contextlib.suppress(StorageError):  # a backup shortens the next start; the segments hold all of it
+            self.back_up()
         self._remote.delete([lease.stop_name(self._database.owner_epoch)])
         lease.release(self._remote, self._database.owner_epoch)
 
     def back_up(self) -> None:
-        """Puts a copy of the database beside those that are there, and removes what it supersedes."""
-        with TemporaryDirectory() as folder:
-            copy = Path(folder) / self._paths.database.name
-            with self._database.lock:  # nothing is committed between the last segment and the copy
-                self._log.ship()
-                position = self._log.position
-                self._database.copy_to(copy)
-            self._remote.put(position.backup, copy)
+        """Puts a copy of the database beside those that are there, and removes what it supersedes.
+
+        Raises:
+            StorageError: the storage can't be reached, or there is no room here for the copy.
+        """
+        try:
+            with TemporaryDirectory() as folder:
+                copy = Path(folder) / self._paths.database.name
+                with self._database.lock:  # nothing is committed between the last segment and the copy
+                    self._log.ship()
+                    position = self._log.position
+                    self._database.copy_to(copy)
+                self._remote.put(position.backup, copy)
+        except OSError as error:
+            raise storage_error(Path(error.filename or gettempdir()), error) from error
         self._backed_up = position
         self._remote.delete(History.of(self._remote).superseded())
 

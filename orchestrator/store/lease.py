@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import psutil
 
-from orchestrator.errors import StudyError
+from orchestrator.errors import ArchfrontError, StudyError
 from orchestrator.failpoints import failpoint
 from orchestrator.storage.remote import Remote
 
@@ -92,6 +94,17 @@ def claim(home: Remote, *, takeover: bool, recorded_epoch: int = 0, recorded: Ow
     if not home.put_once(owner_name(owner_epoch), Owner.current().to_json().encode()):
         raise held_error(home, read_owner(home, owner_epoch))
     return owner_epoch
+
+
+@contextmanager
+def given_back_on_failure(home: Remote, owner_epoch: int) -> Iterator[None]:
+    """Gives a study that was just claimed back where the block fails: this process may live on."""
+    try:
+        yield
+    except BaseException:
+        with suppress(ArchfrontError):
+            release(home, owner_epoch)
+        raise
 
 
 def release(home: Remote, owner_epoch: int) -> None:

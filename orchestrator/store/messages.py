@@ -81,6 +81,14 @@ def ended(record: TrialRecord, result: WorkerResult) -> TrialRecord:
     )
 
 
+def is_end_of(record: TrialRecord, result: WorkerResult) -> bool:
+    """Whether a trial can have ended so: a file may have been changed since it was written."""
+    try:
+        return ended(record, result).state.is_end
+    except (TypeError, ValueError):
+        return False
+
+
 def write_result(path: Path, *, token: str, result: WorkerResult) -> None:
     """Written by the worker at the end, before it says so: a driver that dies in between adopts it later."""
     write_json(path, {"token": token, "result": asdict(result)})

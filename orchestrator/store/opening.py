@@ -47,22 +47,25 @@ def take(root: Path, *, takeover: bool = False) -> StudyStore:
         return take_remote(url, Place.of_study(url).root, takeover=takeover)
     if not paths.database.exists():
         raise no_study(root)
-    database = Database.open(paths.database)
+    database, home = Database.open(paths.database), SharedFolder(root)
     try:
         row = database.rows("SELECT * FROM study")[0]
         check_schema(root, row["schema_version"])
         recorded = lease.Owner.from_json(row["owner"]) if row["owner"] else None
-        owner_epoch = lease.claim(
-            SharedFolder(root), recorded_epoch=row["owner_epoch"], recorded=recorded, takeover=takeover
-        )
+        owner_epoch = lease.claim(home, recorded_epoch=row["owner_epoch"], recorded=recorded, takeover=takeover)
         failpoint("take.after_claim")
-        become_owner(database, SharedFolder(root), owner_epoch, schema_version=row["schema_version"])
+        with lease.given_back_on_failure(home, owner_epoch):
+            become_owner(database, home, owner_epoch, schema_version=row["schema_version"])
         failpoint("take.after_commit")
         store = StudyStore(paths, database)
+    except BaseException:
+        database.close()
+        raise
+    try:
         store.complete_files()
         remove_leftovers(root)
     except BaseException:
-        database.close()
+        store.close()  # this process may live on, and nobody could take the study from it
         raise
     return store
 

@@ -47,9 +47,6 @@ class StudyPaths:
     def trials(self) -> Path:
         return self.root / "trials"
 
-    def owner(self, owner_epoch: int) -> Path:
-        return self.root / "owner" / f"{owner_epoch:06d}.json"
-
     def trial(self, number: int) -> TrialPaths:
         return TrialPaths(self.trials / f"{number:05d}")
 

@@ -59,7 +59,7 @@ def read_snapshot(root: Path) -> StudySnapshot:
     Raises:
         StudyError: there is no study, or a newer archfront wrote it.
     """
-    with opened(root) as database:
+    with opened(root) as database, database.one_moment():
         return snapshot_of(database, read_records(database).values())
 
 
@@ -69,7 +69,7 @@ def read_log(root: Path) -> StudyLog:
     Raises:
         StudyError: there is no study, or a newer archfront wrote it.
     """
-    with opened(root) as database:
+    with opened(root) as database, database.one_moment():
         study = database.rows("SELECT * FROM study")[0]
         return StudyLog(
             name=study["name"],

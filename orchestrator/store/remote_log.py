@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from orchestrator.errors import ArchfrontError, StudyError
+from orchestrator.errors import StorageError, StudyError
 from orchestrator.storage.remote import Remote
 from orchestrator.store.segments import Position, Segment, Transaction
 
@@ -19,9 +19,10 @@ class RemoteLog:
     def __init__(self, remote: Remote, owner_epoch: int) -> None:
         self._remote = remote
         self._waiting: list[Transaction] = []
+        self._leaving: tuple[Transaction, ...] = ()  # put, unless what came of it was not heard
         self._lock = threading.Lock()
         self._shipping = threading.Lock()
-        self._failure: ArchfrontError | None = None
+        self._failure: StorageError | StudyError | None = None
         self.position = Position(owner_epoch, 0)
         self.num_committed = 0
         self.num_shipped = 0
@@ -40,29 +41,31 @@ class RemoteLog:
     def ship(self) -> None:
         """Returns when all that was appended before is in the remote storage.
 
+        A put that is interrupted may have succeeded: the next call begins with the same segment.
+
         Raises:
             StudyError: another driver has taken the study.
             StorageError: the storage could not be reached for too long.
         """
         with self._shipping:
             self.check()
-            with self._lock:
-                transactions, self._waiting = tuple(self._waiting), []
-            if not transactions:
-                return
             try:
-                self._put(transactions)
-            except ArchfrontError as error:
+                self._put()
+                with self._lock:
+                    self._leaving, self._waiting = tuple(self._waiting), []
+                self._put()
+            except (StorageError, StudyError) as error:
                 self._failure = error
                 raise
-            self.num_shipped += len(transactions)
 
-    def _put(self, transactions: tuple[Transaction, ...]) -> None:
+    def _put(self) -> None:
+        if not self._leaving:
+            return
         position = Position(self.position.owner_epoch, self.position.seq + 1)
-        content = Segment(position=position, transactions=transactions).encoded()
+        content = Segment(position=position, transactions=self._leaving).encoded()
         if not self._remote.put_once(position.segment, content):
             raise self._deposed(position)
-        self.position = position
+        self.position, self.num_shipped, self._leaving = position, self.num_shipped + len(self._leaving), ()
 
     def _deposed(self, position: Position) -> StudyError:
         found = self._remote.get(position.segment)

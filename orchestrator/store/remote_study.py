@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import ArchfrontError, StorageError, StudyError
+from orchestrator.errors import StorageError, StudyError
 from orchestrator.storage import read_json, storage_error, write_bytes, write_json
 from orchestrator.storage.files import temporary_name
 from orchestrator.storage.places import copy_folder, remote_url
@@ -70,12 +70,8 @@ def take_remote(url: str, root: Path, *, takeover: bool = False) -> StudyStore:
     if read_remote_identity(remote) is None:
         raise _no_study(remote)
     owner_epoch = lease.claim(remote, takeover=takeover)
-    try:
+    with lease.given_back_on_failure(remote, owner_epoch):
         return _taken(remote, root, owner_epoch)
-    except BaseException:
-        with contextlib.suppress(ArchfrontError):
-            lease.release(remote, owner_epoch)
-        raise
 
 
 def _taken(remote: Remote, root: Path, owner_epoch: int) -> StudyStore:
@@ -109,7 +105,7 @@ def open_directory(text: str) -> Path:
     """
     url = _address(text)
     if not url:
-        return Path(text).expanduser()
+        return _folder(text)
     remote, root = open_remote(url, patience_s=FIRST_PATIENCE_S), copy_folder(url)
     if read_remote_identity(remote) is None:
         raise _no_study(remote)
@@ -159,9 +155,14 @@ def restore(remote: Remote, root: Path) -> None:
     write_json(root / ORIGIN, {"url": remote.url})
 
 
+def _folder(text: str) -> Path:
+    """With ``~`` in full; that of a user who does not exist stays, and is found to be no study."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises
+
+
 def _address(text: str) -> str:
     """The address that a text is, or that of a shared folder with a study's history in it; else empty."""
-    folder = Path(text).expanduser()
+    folder = _folder(text)
     if "://" in text:
         return remote_url(text)
     is_history = (folder / BACKUPS).is_dir() and not StudyPaths(folder).database.exists()

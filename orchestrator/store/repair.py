@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.errors import StorageError, StudyError
 from orchestrator.records import TrialRecord
-from orchestrator.storage import put_once
+from orchestrator.storage import put_once, write_bytes
 from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store import lease
 from orchestrator.store.copies import TrialCopy, trial_folders
@@ -194,14 +194,20 @@ def _insert(connection: sqlite3.Connection, copy: TrialCopy, ask: Ask) -> None:
 
 
 def _put_aside(paths: StudyPaths, foreign: Iterable[Path], owner_epoch: int) -> Path | None:
-    """Renames what is not used, so that nothing takes it for a part of the study; the database with its journal."""
+    """Renames what is not used, so that nothing takes it for a part of the study; the database with its journal.
+
+    The journal holds what was committed last: at every moment a database that can be read has its own beside it.
+    """
     for folder in foreign:
         folder.rename(folder.with_name(f"{folder.name}.broken-{owner_epoch:06d}"))
     aside = _aside(paths, owner_epoch)
-    for suffix in ("", "-wal", "-shm"):
-        old = paths.database.with_name(paths.database.name + suffix)
-        if old.exists():
-            old.rename(aside.with_name(aside.name + suffix))
+    journal, index = (paths.database.with_name(paths.database.name + suffix) for suffix in ("-wal", "-shm"))
+    if paths.database.exists():
+        if journal.exists():
+            write_bytes(aside.with_name(f"{aside.name}-wal"), journal.read_bytes())
+        paths.database.rename(aside)
+    for left in (journal, index):
+        left.unlink(missing_ok=True)
     return aside if aside.exists() else None
 
 
@@ -217,12 +223,7 @@ def _adopted(paths: StudyPaths, owner_epoch: int) -> tuple[TrialRecord, ...]:
     store = StudyStore(paths, database)
     try:
         for number, result in store.unheard_results():
-            try:
-                changed = ended(store.records[number], result)
-            except ValueError:
-                continue  # an end that can't be: the trial goes on from its checkpoint
-            if changed.state.is_end:
-                store.end(changed)
+            store.end(ended(store.records[number], result))
         store.complete_files()
         return tuple(store.records.values())
     finally:

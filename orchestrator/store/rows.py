@@ -24,6 +24,9 @@ from orchestrator.scores import ClassificationScore
 from orchestrator.store.database import Database
 from search_spaces.space import Point
 
+DEATHS = (Cause.WORKER_DIED, Cause.TIMEOUT, Cause.OUT_OF_MEMORY)
+"""How attempts end whose workers died."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:

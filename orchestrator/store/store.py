@@ -24,14 +24,15 @@ from orchestrator.records import (
     TrialState,
 )
 from orchestrator.scores import ClassificationScore
+from orchestrator.storage import broken_files, clone_folder
 from orchestrator.store.announcements import Announcement, epoch_reported, trial_ended, trial_started
 from orchestrator.store.copies import Copies
 from orchestrator.store.database import Database
 from orchestrator.store.home import Home, LocalHome
-from orchestrator.store.messages import WorkerResult, read_result
+from orchestrator.store.messages import WorkerResult, is_end_of, read_result
 from orchestrator.store.outbox import OutboxEntry
 from orchestrator.store.paths import StudyPaths
-from orchestrator.store.rows import Ask, Attempt, read_asks, read_records
+from orchestrator.store.rows import DEATHS, Ask, Attempt, read_asks, read_records
 from orchestrator.store.snapshot import snapshot_of
 from orchestrator.store.statements import (
     end_running_attempt,
@@ -112,6 +113,7 @@ class StudyStore:
             self._log(connection, "trial_started", record.number, {"ask": ask.number, "token": attempt.token})
             failpoint("store.before_start_commit")
         failpoint("store.after_start_commit")
+        shutil.rmtree(self.paths.trial(record.number).model, ignore_errors=True)  # see reuse
         self.asks.append(ask)
         self._trial_of_ask[ask.number] = record.number
         self._begin(replace(record, num_attempts=1), attempt)
@@ -121,13 +123,20 @@ class StudyStore:
     def reuse(self, ask: Ask, record: TrialRecord, *, model: Path) -> None:
         """Records a trial that is COMPLETED from the start, because its result was there already.
 
+        Its network is there before it is committed: a session that is killed in between leaves one without a trial.
+
         Args:
-            model: the folder of its trained network, which is copied; without it the trial can't be exported.
+            model: the folder of its trained network, which is copied; where it is gone or damaged, the trial can be
+                neither tested nor exported.
         """
         assert record.cause is Cause.REUSED
-        if model.is_dir():
-            shutil.copytree(model, self.paths.trial(record.number).model, dirs_exist_ok=True)
-            self._home.keep(self.paths.trial(record.number).model)
+        self._database.check_owned()  # a successor may have trained another network under this number
+        own = self.paths.trial(record.number).model
+        if broken_files(model):
+            shutil.rmtree(own, ignore_errors=True)  # another network's
+        else:
+            clone_folder(model, own)
+            self._home.keep(own)
         with self._database.transaction() as connection:
             insert_ask(connection, ask)
             insert_trial(connection, ask, record)
@@ -252,18 +261,31 @@ class StudyStore:
         """Trials that workers of this session have in hand."""
         return len(self._live)
 
-    def num_deaths(self, trial: int, *causes: Cause) -> int:
-        """How many attempts of a trial ended with the death of their workers, of these causes or of any."""
-        sql = "SELECT ended FROM attempt WHERE trial = ?"
-        counted = causes or (Cause.WORKER_DIED, Cause.TIMEOUT, Cause.OUT_OF_MEMORY)
-        return sum(row["ended"] in counted for row in self._database.rows(sql, trial))
+    def deaths(self, trial: int) -> list[Cause]:
+        """What the workers of a trial died of since an attempt last got further, the newest first.
+
+        An attempt got further whose reports still hold two epochs, or one where it was the first: another begins with
+        the last epoch of the one before it, told again. Interruptions are no deaths.
+        """
+        epochs = "(SELECT count(*) FROM report WHERE trial = ?1 AND report.attempt = attempt.number)"
+        sql = f"SELECT number, ended, {epochs} AS epochs FROM attempt WHERE trial = ?1 ORDER BY number DESC"  # noqa: S608
+        found = []
+        for row in self._database.rows(sql, trial):
+            if row["ended"] in DEATHS:
+                found.append(Cause(row["ended"]))
+            if row["epochs"] > (row["number"] > 1):
+                break
+        return found
 
     def unheard_results(self) -> list[tuple[int, WorkerResult]]:
-        """Results on disk of trials that are still RUNNING here, written by their newest attempt."""
+        """Results on disk of trials that are still RUNNING here, written by their newest attempt.
+
+        One that makes no end is as good as none: its trial goes on from its checkpoint.
+        """
         found = []
         for number in self.lost_trials():
             result = read_result(self.paths.trial(number).result, token=self._tokens[number])
-            if result is not None:
+            if result is not None and is_end_of(self.records[number], result):
                 found.append((number, result))
         return found
 
@@ -316,8 +338,8 @@ class StudyStore:
         """Gives the study back, so that the next driver need not ask whether this one is alive."""
         self._home.stop()
         with self._database.lock:
-            self._num_left = self.num_unacknowledged
             try:
+                self._num_left = self.num_unacknowledged
                 with self._database.transaction() as connection:
                     connection.execute("UPDATE study SET owner = NULL")
                     failpoint("store.before_release_commit")

@@ -11,6 +11,7 @@ from orchestrator.errors import BadInputError
 from orchestrator.measure.conditions import is_same_but_versions
 from orchestrator.measure.exchange import REQUEST_FILE, Figures, Request
 from orchestrator.measure.forecast import Forecast, setups_of
+from orchestrator.measure.predictor import LatencyPredictor
 from orchestrator.objectives import LATENCY_MS, THROUGHPUT_PER_S
 from orchestrator.records import LatencyConditions, TrialRecord, TrialState
 from orchestrator.selector import front
@@ -19,6 +20,10 @@ from search_spaces.registry import architecture_from_dict
 
 REQUEST_FILES = {LATENCY_MS: REQUEST_FILE, THROUGHPUT_PER_S: "measure-throughput.json"}
 """What a device is asked for, by figure: one file has one batch size."""
+
+
+MAX_SPEED_DIFFERENCE = 0.1
+"""Of the reference network, between a file's figures and the study's; two idle moments of a machine differ by less."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +69,8 @@ def take_in(store: StudyStore, forecast: Forecast, figures: Figures, *, source: 
     """Gives the study's COMPLETED trials what a figures file says of them, in place of older figures.
 
     Raises:
-        BadInputError: the figures hold under other conditions than the study's, or for none of its trials.
+        BadInputError: the figures hold under other conditions than the study's, at another speed of the device, or
+            for none of its trials.
     """
     known = {name: one.conditions for name, one in forecast.predictors.items()}
     fitting = [name for name, conditions in known.items() if is_same_but_versions(figures.conditions, conditions)]
@@ -74,6 +80,8 @@ def take_in(store: StudyStore, forecast: Forecast, figures: Figures, *, source: 
             f"{_differences(forecast.latency.conditions, figures.conditions)}",
             hint=f"measure what {REQUEST_FILE} in the study's directory asks for, on the device that its profile is of",
         )
+    for name in fitting:
+        _check_speed(figures, forecast.predictors[name], source=source)
     timed = {architecture.architecture_id: latency for architecture, latency in figures.networks}
     completed = [record for record in store.records.values() if record.state is TrialState.COMPLETED]
     trials = [record for record in completed if record.architecture_id in timed]
@@ -84,6 +92,19 @@ def take_in(store: StudyStore, forecast: Forecast, figures: Figures, *, source: 
         store.score(record.number, latency=found.get(LATENCY_MS), throughput=found.get(THROUGHPUT_PER_S))
     num_unknown = len(timed.keys() - {record.architecture_id for record in trials})
     return Imported(trials=tuple(record.number for record in trials), num_unknown=num_unknown)
+
+
+def _check_speed(figures: Figures, predictor: LatencyPredictor, *, source: Path) -> None:
+    """Refuses what was taken while the device was slower or faster; what runs there tells by the reference network."""
+    here_ms, known_ms = figures.reference_ms, predictor.reference_ms
+    if here_ms is None or known_ms is None or figures.conditions != predictor.conditions:
+        return
+    if abs(here_ms - known_ms) > MAX_SPEED_DIFFERENCE * known_ms:
+        raise BadInputError(
+            f"{source}: the device ran at another speed: its reference network took {here_ms:.3g} ms, "
+            f"and {known_ms:.3g} ms for the study's other figures",
+            hint="measure again while nothing else runs there",
+        )
 
 
 def _differences(expected: LatencyConditions, found: LatencyConditions) -> str:

@@ -66,7 +66,7 @@ class Interruption:
         with self.while_trials_run():
             yield
         if self.is_requested:
-            raise InterruptedStudyError("interrupted; trainings are checkpointed")
+            raise InterruptedStudyError("interrupted; trainings go on from their last checkpoints")
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         self.is_requested = True

@@ -13,6 +13,7 @@ from orchestrator.records import TrialRecord, TrialState
 from orchestrator.report import render, to_markdown
 from orchestrator.schedule.growth import Archive, search_point
 from orchestrator.selector import front, is_feasible
+from orchestrator.storage import write_bytes
 from orchestrator.store.announcements import artifact_written, front_changed, study_ended
 from orchestrator.store.events import StudyEnd
 from orchestrator.store.store import StudyStore
@@ -102,11 +103,11 @@ def publish(store: StudyStore) -> None:
     markdown = to_markdown(snapshot)
     failpoint("publish.before_report")
     addresses = {f"{link.title} in MLflow": link.url for link in links(store.paths.root)}
-    store.paths.report.write_text(render(snapshot, addresses), encoding="utf-8")
+    write_bytes(store.paths.report, render(snapshot, addresses).encode())
     failpoint("publish.before_tables")
     results.write_tables(snapshot, store.paths.root)
     failpoint("publish.before_front")
-    store.paths.front.write_text(markdown, encoding="utf-8")
+    write_bytes(store.paths.front, markdown.encode())
     for name in PUBLISHED:
         store.put(store.paths.root / name)
     failpoint("publish.before_announce")

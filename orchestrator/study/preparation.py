@@ -165,7 +165,7 @@ def _check_writable(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         probe = root / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another driver may be looking as well
     except OSError as error:
         raise StorageError(
             f"{root}: can't be written: {error.strerror}", hint="give another folder with --storage"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +58,8 @@ def run(config: SearchConfig, options: RunOptions, display: Audience) -> Path:
         layout.plan(config.resources, [layout.this_machine()], may_grow=False)
         if not is_elsewhere(config.latency.device):
             check_setup(Setup.of(config.latency, config.task))
-    with _opened(config, options) as store, _tracked(store, config, options) as tracker:
+    opened = preparation.open_study(options.root, config, takeover=options.takeover, url=options.url)
+    with closing(opened) as store, _tracked(store, config, options) as tracker:
         note_session(store, config, command=options.command)
         display.on_open(store, tracker)
         interruption = Interruption(store.paths.stop_request(store.owner_epoch))
@@ -111,15 +112,7 @@ def _run(
         if forecast is None and not profiles and slot is not None:
             slot.prepare(preparation.references_of(config))
         display.on_phase("starting Ray")
-        nodes = connection.connect(connection.address_of(options.address))
-        try:
-            if len(nodes) > 1 and not options.is_root_given:
-                raise BadInputError(
-                    f"the cluster has {len(nodes)} nodes, and {options.root.parent} is on one of them",
-                    hint="give what all nodes see, a folder, s3://, gs:// or az://: --storage or $ARCHFRONT_STORAGE",
-                )
-            is_local = connection.address_of(options.address) == connection.LOCAL
-            plan = layout.plan(config.resources, nodes, may_grow=not is_local)
+        with _cluster(config, options) as plan:
             display.on_layout(plan)
             if forecast is None:
                 display.on_phase(f"latency by {profiles[LATENCY_MS]}" if profiles else "calibrating latency")
@@ -143,8 +136,26 @@ def _run(
             if slot is None and (requests := write_requests(store, config, forecast)):
                 files = " and ".join(map(str, requests))
                 display.on_phase(f"latency is predicted until {config.latency.device} has measured {files}")
-        finally:
-            connection.disconnect()
+
+
+@contextmanager
+def _cluster(config: SearchConfig, options: RunOptions) -> Iterator[layout.Layout]:
+    """Ray for as long as the block lasts, and how trials are laid out on it.
+
+    Raises:
+        BadInputError: nobody answers there, a trial has no room, or its nodes don't see where the study lies.
+    """
+    address = connection.address_of(options.address)
+    nodes = connection.connect(address)
+    try:
+        if len(nodes) > 1 and not options.is_root_given:
+            raise BadInputError(
+                f"the cluster has {len(nodes)} nodes, and {options.root.parent} is on one of them",
+                hint="give what all nodes see, a folder, s3://, gs:// or az://: --storage or $ARCHFRONT_STORAGE",
+            )
+        yield layout.plan(config.resources, nodes, may_grow=address != connection.LOCAL)
+    finally:
+        connection.disconnect()
 
 
 def _search(
@@ -206,15 +217,6 @@ def _work(store: StudyStore, config: SearchConfig, options: RunOptions) -> Study
         url=options.url,
         study_id=store.study_id,
     )
-
-
-@contextmanager
-def _opened(config: SearchConfig, options: RunOptions) -> Iterator[StudyStore]:
-    store = preparation.open_study(options.root, config, takeover=options.takeover, url=options.url)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 @contextmanager

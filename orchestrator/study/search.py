@@ -13,6 +13,7 @@ from orchestrator.schedule.referee import Referee
 from orchestrator.store.store import StudyStore
 from orchestrator.study.actor_deaths import deaths_of_trials
 from orchestrator.suggest.proposals import Proposals
+from orchestrator.training.broker import ON_HEAD
 from orchestrator.training.work import StudyWork
 from orchestrator.trial import Trainable, inline_trainable, proxy_trainable, worker_groups
 
@@ -59,7 +60,7 @@ def _engine(
         yield inline_trainable(study), [worker_needs(resources)]
         return
     with worker_groups(study, layout, resources) as broker:
-        yield proxy_trainable(broker), [{"CPU": 0.0, "memory": float(PROXY_MEMORY_BYTES)}]
+        yield proxy_trainable(broker), [{"CPU": 0.0, "memory": float(PROXY_MEMORY_BYTES), **ON_HEAD}]
 
 
 def _fit(

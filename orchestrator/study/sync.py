@@ -10,7 +10,7 @@ from orchestrator.config.credentials import has_credentials
 from orchestrator.config.settings import Tracking
 from orchestrator.errors import BadInputError
 from orchestrator.store.opening import take
-from orchestrator.store.reading import LoggedEvent, read_log, read_snapshot
+from orchestrator.store.reading import LoggedEvent, read_log
 from orchestrator.store.store import StudyStore
 from orchestrator.study.retelling import retold
 from orchestrator.tracking.address import checked_uri, default_uri, redacted, resolve_uri
@@ -51,6 +51,7 @@ def sync(
     """
     given = checked_uri(uri, "--uri") if uri else ""
     store = take(root, takeover=takeover)
+    root = store.paths.root  # of a remote study: where its driver works and keeps the usual database
     try:
         log = read_log(root)
         known = _known(log.events)
@@ -61,7 +62,7 @@ def sync(
                 f'--uri "{redacted(place, place)}": this study was sent to {redacted(usual, usual)} so far',
                 hint="give --all as well: then all of it is sent",
             )
-        retelling = Announcements(retold(log, read_snapshot(root), store.paths)) if everything else None
+        retelling = Announcements(retold(log, store.snapshot(), store.paths)) if everything else None
         source = retelling or store
         num_events = source.num_unacknowledged
         settings = {

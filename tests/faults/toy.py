@@ -144,7 +144,7 @@ class ToyTraining:
     def _meets_its_fate(self, epoch: int) -> bool:
         """Some trials lose their workers once, and some diverge: as their architecture's hash has it."""
         fate = draw(self._record.architecture_id, "fate")
-        if epoch == 2 and fate < 0.2 and not self._session.store.num_deaths(self._record.number):
+        if epoch == 2 and fate < 0.2 and not self._session.store.deaths(self._record.number):
             self._tell(MessageKind.LOST, detail="killed by the toy")
             return True
         if epoch == 3 and fate > 0.9:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from orchestrator.runtime.supervisor import _new_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
@@ -46,6 +49,20 @@ def _pids(process: subprocess.Popen[str], count: int) -> list[int]:
 
 def _alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize(("place", "is_taken"), [("tmp", True), ("of/a/job/that/a/cluster/has/given/room", False)])
+def test_the_folder_of_rays_files_leaves_room_for_the_names_of_its_sockets(
+    monkeypatch: pytest.MonkeyPatch, place: str, *, is_taken: bool
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="a", dir="/tmp") as above:
+        (Path(above) / place).mkdir(parents=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(Path(above) / place))
+        folder = Path(_new_folder())
+    assert folder.is_relative_to(above) is is_taken
+    assert len(f"{folder}/ray/session_2026-11-22_14-47-45_123456_1234567/sockets/plasma_store") <= 107
+    if not is_taken:
+        folder.rmdir()
 
 
 # A driver whose child makes a session of its own and ignores SIGTERM, as the daemons of a cluster may.

@@ -50,13 +50,38 @@ def test_three_deaths_fail_a_trial_with_their_cause(simulation: Simulation) -> N
     assert "its node is gone" in record.message
 
 
+def test_deaths_between_which_a_trial_gets_further_are_not_in_a_row(simulation: Simulation) -> None:
+    for _ in range(3):
+        attempt = simulation.proposals.next()
+        assert attempt is not None
+        for _ in range(2):  # the first may be the last one of the attempt before, told again
+            simulation.advance(attempt)
+        simulation.receive(attempt, MessageKind.LOST, detail="its spot node is gone")
+        assert simulation.store.deaths(0) == [Cause.WORKER_DIED]
+    assert simulation.store.records[0].state is TrialState.RUNNING
+
+
+def test_an_epoch_that_is_told_again_gets_no_trial_further(simulation: Simulation) -> None:
+    attempt = simulation.proposals.next()
+    assert attempt is not None
+    simulation.advance(attempt)
+    told = simulation.store.records[0].reports[0]
+    simulation.receive(attempt, MessageKind.LOST, detail="killed")
+    for _ in range(2):
+        again = simulation.proposals.next()
+        assert again is not None
+        simulation.receive(again, MessageKind.REPORT, report=told)
+        simulation.receive(again, MessageKind.LOST, detail="killed")
+    assert simulation.store.records[0].state is TrialState.FAILED
+
+
 def test_interruptions_are_no_deaths(simulation: Simulation) -> None:
     for _ in range(5):
         attempt = simulation.proposals.next()
         assert attempt is not None
         simulation.receive(attempt, MessageKind.INTERRUPTED)
     assert simulation.store.records[0].state is TrialState.RUNNING
-    assert simulation.store.num_deaths(0) == 0
+    assert simulation.store.deaths(0) == []
 
 
 def test_an_epoch_that_is_redone_replaces_what_came_after_it(simulation: Simulation) -> None:
@@ -131,7 +156,7 @@ def test_deaths_of_all_kinds_count_and_the_last_is_the_cause(simulation: Simulat
     die(simulation, Cause.TIMEOUT, Cause.OUT_OF_MEMORY, Cause.WORKER_DIED)
     record = simulation.store.records[0]
     assert (record.state, record.cause) == (TrialState.FAILED, Cause.WORKER_DIED)
-    assert record.message == "its workers died 3 times; the last time: the details"
+    assert record.message == "its workers died 3 times in a row; the last time: the details"
 
 
 def test_a_trial_that_always_dies_of_memory_is_infeasible(simulation: Simulation) -> None:
@@ -153,4 +178,4 @@ def test_workers_that_can_not_write_end_the_session_and_not_the_trial(simulation
         simulation.receive(attempt, MessageKind.INTERRUPTED, detail="disk full")
     assert simulation.store.records[0].state is TrialState.RUNNING
     assert simulation.store.lost_trials() == [0]
-    assert simulation.store.num_deaths(0) == 0
+    assert simulation.store.deaths(0) == []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from orchestrator.errors import BadInputError
+from orchestrator.errors import BadInputError, StorageError
 from orchestrator.storage.remote import Remote, open_remote
 
 NUM_RACES = 100
@@ -100,3 +103,44 @@ def test_an_address_of_nothing_is_refused_with_those_that_are_known(url: str) ->
     with pytest.raises(BadInputError, match="is no storage") as error:
         open_remote(url)
     assert "s3://" in error.value.hint
+
+
+def test_what_is_removed_while_it_is_listed_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers prune checkpoints while the driver forgets those of a trial that has ended."""
+    remote = open_remote(tmp_path.as_uri())
+    for step in (1, 2):
+        remote.put(f"checkpoints/{step}/tensors", b"x")
+    scandir = os.scandir
+
+    def late(folder: str) -> object:
+        if str(folder).endswith("1"):
+            remote.delete(["checkpoints/1/tensors"])
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert remote.names("checkpoints") == ["checkpoints/2/tensors"]
+
+
+def test_a_folder_that_can_not_be_listed_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: str) -> object:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), folder)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    with pytest.raises(StorageError, match="Stale file handle"):
+        open_remote(tmp_path.as_uri()).names("events")
+
+
+def test_a_full_disk_here_is_not_blamed_on_the_storage(tmp_path: Path) -> None:
+    open_remote(tmp_path.as_uri()).put("backup.db", b"x" * 5000)
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nfrom orchestrator.errors import StorageError\n"
+        "from orchestrator.storage.remote import open_remote\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    open_remote(sys.argv[1]).fetch('backup.db', Path(sys.argv[2]))\n"
+        "except StorageError as error:\n    print(error.message)"
+    )
+    command = [sys.executable, "-c", code, tmp_path.as_uri(), str(tmp_path / "here")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{tmp_path / 'here'}: can't be written: File too large")

@@ -19,7 +19,7 @@ from orchestrator.errors import StudyError
 from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store.database import Database
 from orchestrator.store.founding import become_owner
-from orchestrator.store.lease import Owner, claim, highest_owner_epoch, started_at
+from orchestrator.store.lease import Owner, claim, highest_owner_epoch, owner_name, started_at
 from orchestrator.store.opening import create, take
 from orchestrator.store.paths import StudyPaths
 from orchestrator.store.reading import LoggedEvent, read_log
@@ -84,8 +84,7 @@ def test_of_two_drivers_that_take_over_at_once_one_writes_and_the_other_never(
             contender.tell("write", root)
             written.append(contender.answer() == "")
         assert sum(written) == 1
-        epochs = StudyPaths(root)
-        newest = json.loads(epochs.owner(highest_owner_epoch(SharedFolder(root))).read_text())
+        newest = json.loads((root / owner_name(highest_owner_epoch(SharedFolder(root)))).read_text())
         assert newest["pid"] == holders[written.index(True)].pid  # so its workers go on, and all others stop
     assert len(events(root, "written")) == 20
 
@@ -117,8 +116,7 @@ def test_who_has_claimed_a_study_holds_it_before_its_database_says_so(
     contender, _ = contenders
     contender.tell("take", root)
     assert contender.answer() == ""
-    paths = StudyPaths(root)
-    paths.owner(1).rename(paths.owner(2))
+    (root / owner_name(1)).rename(root / owner_name(2))
     with pytest.raises(StudyError, match=f"run by pid {contender.pid}"):
         take(root)
     close_anyhow(contender, root)
@@ -139,7 +137,7 @@ def test_a_claim_that_comes_late_to_the_database_does_not_depose_a_later_one(tmp
 def test_an_owner_that_can_not_be_read_is_somebody(tmp_path: Path) -> None:
     root = new_study(tmp_path / "study")
     take(root).close()
-    StudyPaths(root).owner(2).write_text("{")
+    (root / owner_name(2)).write_text("{")
     with pytest.raises(StudyError, match="nobody knows who holds the study") as error:
         take(root)
     assert "--takeover" in error.value.hint

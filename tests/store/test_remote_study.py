@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import StorageError, StudyError
+from orchestrator.errors import InterruptedStudyError, StorageError, StudyError
 from orchestrator.records import TrialState
 from orchestrator.storage.remote import Remote, open_remote
+from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store import home
 from orchestrator.store.history import History, rebuild
 from orchestrator.store.home import RemoteHome
@@ -123,6 +126,59 @@ def test_a_commit_without_its_segment_was_never_acknowledged_and_never_was(
     assert list(other.store.records) == list(range(len(other.store.records)))
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+def test_an_interrupt_while_a_segment_is_put_loses_nothing_and_gives_the_study_back(
+    simulation: Simulation, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
+) -> None:
+    """Nobody knows whether it arrived: Ctrl-C raises wherever the driver is."""
+    log = simulation.store._database.log
+    assert log is not None
+    put_once = log._remote.put_once
+
+    def interrupted(name: str, content: bytes) -> bool:
+        patch.undo()
+        if arrives:
+            put_once(name, content)
+        raise InterruptedStudyError("interrupted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedFolder, "put_once", lambda _, name, content: interrupted(name, content))
+        with pytest.raises(InterruptedStudyError):
+            simulation.store.set_constants({"of": "this session"})
+    simulation.store.announce([])
+    simulation.store.close()
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    store = open_study(tmp_path / "two", simulation.config, url=url)
+    assert store.constants == {"of": "this session"}
+    store.close()
+
+
+def test_a_deposed_driver_replaces_no_file_of_its_successor(simulation: Simulation, url: str, tmp_path: Path) -> None:
+    deposed, successor = simulation.store, simulated(url, tmp_path, "two").store
+    for store, text in ((successor, "new"), (deposed, "old")):
+        store.paths.report.write_text(text)
+    deposed.add_wall_time(1.0)  # as before all publishing
+    successor.put(successor.paths.report)
+    with pytest.raises(StudyError, match="another driver has taken"):
+        deposed.put(deposed.paths.report)
+    assert open_remote(url).get("report.html") == b"new"
+    deposed.close()
+    successor.close()
+
+
+def test_a_study_is_given_back_where_there_is_no_room_for_a_last_backup(
+    simulation: Simulation, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation.store.set_constants({"of": "this session"})
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+        simulation.store.close()
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    store = open_study(tmp_path / "two", simulation.config, url=url)
+    assert store.constants == {"of": "this session"}
+    store.close()
+
+
 def test_a_storage_that_stays_away_ends_the_session_and_loses_nothing(
     simulation: Simulation, url: str, tmp_path: Path
 ) -> None:
@@ -200,6 +256,7 @@ def test_a_study_that_is_not_there_is_named(url: str) -> None:
 def test_a_directory_of_this_machine_is_left_as_it_is_named(tmp_path: Path) -> None:
     assert open_directory("runs/digits") == Path("runs/digits")
     assert open_directory(str(tmp_path)) == tmp_path
+    assert open_directory("~nobody-of-this-name/runs") == Path("~nobody-of-this-name/runs")
 
 
 def test_a_copy_to_be_read_is_taken_where_the_study_lies(simulation: Simulation, url: str) -> None:

@@ -128,6 +128,38 @@ def test_a_repair_that_is_killed_between_two_databases_loses_nothing_that_the_ol
     assert {record.number: record.state for record in done.records} == states
 
 
+def test_a_repair_that_is_killed_while_it_puts_the_old_database_aside_leaves_its_journal_beside_it(
+    half: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a driver that was killed: what it committed last is in the journal alone, and here one end nowhere else."""
+    root = half.store.paths.root
+    dead = Path(shutil.copytree(root, root.with_name("dead")))
+    ended = next(number for number, record in half.store.records.items() if record.state.is_end)
+    half.run()
+    half.store.close()
+    shutil.copytree(root / "trials", dead / "trials", dirs_exist_ok=True)
+    for name in ("trial.json", "final.json"):
+        (dead / "trials" / f"{ended:05d}" / name).write_text("damaged")
+    rename = Path.rename
+
+    def rename_and_be_killed(path: Path, to: Path) -> Path:
+        renamed = rename(path, to)
+        if path.name == "study.db":
+            raise FailpointReached("repair")
+        return renamed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename_and_be_killed)
+        with pytest.raises(FailpointReached):
+            repair(dead, takeover=True)
+    done = repair(dead)
+    assert done is not None
+    assert {record.number: record.state for record in done.records} == {
+        number: record.state for number, record in half.store.records.items()
+    }
+    assert not (dead / "study.db-wal").exists()
+
+
 def backup_of(root: Path) -> Path:
     """A whole copy of a database that is in use, as a backup makes it."""
     to = root.with_name("backup.db")

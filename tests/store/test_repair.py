@@ -239,7 +239,7 @@ def test_workers_that_died_are_counted_on(tmp_path: Path) -> None:
     simulation.store.paths.database.unlink()
     repair(tmp_path / "study")
     again = Simulation(tmp_path / "study", simulation.config)
-    assert again.store.num_deaths(0) == 2
+    assert again.store.deaths(0) == [Cause.WORKER_DIED] * 2
     attempt = again.proposals.next()
     assert attempt is not None
     again.receive(attempt, MessageKind.LOST, detail="killed")

@@ -114,6 +114,20 @@ def test_figures_under_other_conditions_are_refused_with_the_difference(
     assert all(record.latency is None for record in study.store.records.values())
 
 
+@pytest.mark.parametrize(("known_ms", "is_refused"), [(0.41, False), (0.31, True), (0.52, True), (None, False)])
+def test_figures_of_a_device_that_ran_at_another_speed_are_refused(
+    study: Trials, known_ms: float | None, is_refused: bool
+) -> None:
+    forecast = Forecast(latency=dataclasses.replace(PREDICTOR, reference_ms=known_ms))
+    if not is_refused:
+        assert take_in(study.store, forecast, figures_of([0, 2]), source=SOURCE).trials == (0, 2)
+        return
+    before = dict(study.store.records)
+    with pytest.raises(BadInputError, match=r"at another speed: its reference network took 0\.4 ms"):
+        take_in(study.store, forecast, figures_of([0, 2]), source=SOURCE)
+    assert dict(study.store.records) == before
+
+
 def test_figures_of_none_of_its_networks_are_refused(study: Trials) -> None:
     with pytest.raises(BadInputError, match="none of its 1 networks"):
         take_in(study.store, FORECAST, figures_of([7]), source=SOURCE)

@@ -8,6 +8,8 @@ import pytest
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import StudyError
 from orchestrator.records import Cause, TrialState
+from orchestrator.storage import write_folder
+from orchestrator.storage.files import write_bytes
 from orchestrator.store.paths import StudyPaths
 from orchestrator.study.preparation import open_study
 from orchestrator.study.sources import read_sources
@@ -34,9 +36,11 @@ def source(tmp_path: Path) -> Path:
     simulation = Simulation(tmp_path / "source", config_of(tmp_path, SMALL, "budget.trials=4"))
     simulation.run()
     for number in simulation.store.records:
-        model = simulation.store.paths.trial(number).model
-        model.mkdir(parents=True)
-        (model / "model.safetensors").write_bytes(b"weights")
+        write_folder(
+            simulation.store.paths.trial(number).model,
+            lambda folder: write_bytes(folder / "model.safetensors", b"weights"),
+            num_bytes=len(b"weights"),
+        )
     simulation.store.close()
     return tmp_path / "source"
 

@@ -16,12 +16,15 @@ from orchestrator.errors import ArchfrontError, BadInputError, StudyError
 from orchestrator.records import TrialState
 from orchestrator.report import to_markdown
 from orchestrator.selector import front
+from orchestrator.storage.places import Place
 from orchestrator.store.announcements import front_changed, study_started
 from orchestrator.store.opening import take
 from orchestrator.store.outbox import OutboxEntry
 from orchestrator.store.reading import read_snapshot
+from orchestrator.store.remote_study import open_directory
 from orchestrator.store.repair import repair
 from orchestrator.study.outcome import publish
+from orchestrator.study.preparation import open_study
 from orchestrator.study.sync import note_address
 from orchestrator.study.sync import sync as sync_by_process
 from orchestrator.tracking.address import sqlite_uri
@@ -194,3 +197,33 @@ def held(root: Path) -> Iterator[int]:
         yield store.num_unacknowledged
     finally:
         store.close()
+
+
+def test_a_study_in_remote_storage_is_sent_where_its_driver_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command is given a copy of such a study, and beside that no search has put a database."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    url = (tmp_path / "shared" / "simulated").as_uri()
+    there = Place.of_study(url).root
+    store = open_study(there, config_of(tmp_path, STUDY, *SMALL), url=url)
+    note_address(store, uri=usual(there), experiment="any")
+    store.close()
+    copy = open_directory(url)
+    assert copy != there
+    told: list[Mapping[str, Any]] = []
+
+    class Sender:
+        def __init__(self, settings: Mapping[str, Any]) -> None:
+            told.append(settings)
+
+        def send(self, entries: Sequence[OutboxEntry]) -> list[str]:
+            assert entries
+            return []
+
+        def end(self) -> None: ...
+
+    sent = sync_by_process(copy, everything=True, connect=Sender)
+    assert sent.place == usual(there)
+    assert [(one["uri"], one["directory"]) for one in told] == [(usual(there), str(there))]
