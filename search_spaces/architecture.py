@@ -8,6 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from search_spaces.costs import IMAGE_SIZE, Layer
@@ -80,7 +81,7 @@ class Architecture(ABC):
         """Fields that act only through what they make, each with that: two factors may round to equal widths."""
         return {}
 
-    @property
+    @cached_property
     def num_parameters(self) -> int:
         """Trainable parameters, exact."""
         return sum(layer.num_parameters for layer in self.layers(_AMPLE_IMAGE_SIZE))
@@ -103,7 +104,7 @@ class Architecture(ABC):
         }
         return {"family": self.family, **{name: _to_json(active[name]) for name in sorted(active)}}
 
-    @property
+    @cached_property
     def architecture_id(self) -> str:
         """Twelve hexadecimal digits that two networks share only if they are equal."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import torch
@@ -195,7 +195,7 @@ def _fetched(url: str) -> dict[str, Tensor]:
             # torch.hub waits without a limit where a network swallows its packets; this doesn't.
             urlopen(Request(url, method="HEAD"), timeout=_CONNECT_TIMEOUT_S).close()  # noqa: S310  (torchvision's own)
             torch.hub.load_state_dict_from_url(url, progress=False, check_hash=True, map_location="cpu")
-    except (URLError, OSError) as error:
+    except (OSError, HTTPException, RuntimeError) as error:  # the last of which is torch's for another hash
         raise WeightsError(
             f"{file.name} is not in {folder} and can't be downloaded: {error}",
             hint="copy it there, or set TORCH_HOME to a folder that has it in hub/checkpoints",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +31,7 @@ _MEMORY_SHARE = 1 / 3
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Dataset:
-    """Images in three splits that share none.
+    """Images in three splits; they share none, unless training joins the validation images.
 
     Attributes:
         mean, std: of each channel over the training split, with pixels in [0, 1].
@@ -120,7 +121,7 @@ def _dataset(contents: Contents, encoded: Sequence[EncodedSplit], splits: Sequen
         std=std,
         fingerprint=_fingerprint(contents, encoded),
         center_crop=contents.center_crop,
-        num_skipped=len(contents.labels_N) - sum(map(len, encoded)),
+        num_skipped=len(contents.labels_N) - len(np.unique(torch.cat([split.indices_N for split in encoded]).numpy())),
     )
 
 

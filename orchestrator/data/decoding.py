@@ -22,6 +22,8 @@ Pixels = NDArray[np.uint8]
 
 _MODES = {1: "L", 3: "RGB"}
 _ORIENTATION = 0x0112  # of Exif
+_SIXTEEN_BITS = frozenset({"PNG", "PPM"})
+"""Formats whose deep grey values have so many, also where Pillow reads them into 32."""
 _MAX_ASPECT = 16
 """Of what is resized: the longer side of an image of 10 x 10,000 pixels would become 224,000 pixels."""
 
@@ -80,6 +82,8 @@ def decode(encoded: bytes | Path, mode: str) -> Image.Image:
         with Image.open(BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
             image.load()
             upright = ImageOps.exif_transpose(image) if _ORIENTATION in image.getexif() else image
+            if upright.mode.startswith(("I", "F")):
+                upright = _of_eight_bits(upright, image.format or "")
             return upright if upright.mode == mode else upright.convert(mode)
     except MemoryError:
         raise
@@ -90,6 +94,13 @@ def decode(encoded: bytes | Path, mode: str) -> Image.Image:
                 hint="every machine that trains has to read every image: is the folder shared?",
             ) from error
         raise CorruptImageError(str(error) or type(error).__name__) from error
+
+
+def _of_eight_bits(image: Image.Image, file_format: str) -> Image.Image:
+    """The upper 8 of 16 bits of grey, as Pillow reads deep colours; its ``convert`` makes all above 255 white."""
+    if not (image.mode.startswith("I;16") or (image.mode == "I" and file_format in _SIXTEEN_BITS)):
+        raise CorruptImageError(f"no range is known of pixels of mode {image.mode}: convert them to 8 or 16 bits")
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def _with_shorter_side(image: Image.Image, side: int) -> Image.Image:

@@ -113,9 +113,9 @@ def _check_same(class_names: tuple[str, ...], names: tuple[str, ...], *, folder:
 
 
 def _classes_of(root: Path) -> tuple[tuple[str, ...], Images]:
-    folders, _ = _entries(root)
+    folders, files = _entries(root)
     if not folders:
-        raise BadInputError(f"{root} is empty: it has no sub-folder", hint=_LAYOUT_HINT)
+        raise BadInputError(f"{root} {'has no sub-folder' if files else 'is empty'}", hint=_LAYOUT_HINT)
     if len(folders) == 1:
         raise BadInputError(f"{root} has one class only, '{folders[0].name}': at least 2 are needed", hint=_LAYOUT_HINT)
     return tuple(folder.name for folder in folders), tuple(_images_of(folder) for folder in folders)

@@ -35,6 +35,10 @@ class ShardSource:
         self._lock = threading.Lock()
         self._cache: OrderedDict[int, Future[Any]] = OrderedDict()
 
+    def __reduce__(self) -> tuple[type[ShardSource], tuple[ShardListing]]:
+        """Workers get the listing, and each reads what it needs: neither a lock nor what was read can be sent."""
+        return ShardSource, (self._listing,)
+
     def image(self, index: int, mode: str) -> Image.Image:
         group = bisect.bisect_right(self._starts, index) - 1
         encoded = self._group(group)[index - self._starts[group]].as_py()

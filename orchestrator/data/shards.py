@@ -41,11 +41,11 @@ def list_shards(path: str) -> ShardListing:
     """Reads the footers and labels of all shards.
 
     Files named ``train...``, ``val...``, ``validation...`` or ``test...``, or in folders of these names, are splits, as
-    Hugging Face names them. A split whose labels are all -1 has none and is passed over.
+    Hugging Face names them. A split whose labels are all -1, or that has no rows, is passed over.
 
     Raises:
-        BadInputError: there is no Parquet at ``path``, a shard can't be read or has other columns, or labels are no
-            classes.
+        BadInputError: there is no Parquet at ``path``, a shard can't be read or has other columns, no row has a label,
+            or labels are no classes.
     """
     if not path:
         raise BadInputError('path is not set, and name = "parquet" needs it', hint=_LAYOUT_HINT)
@@ -57,6 +57,8 @@ def list_shards(path: str) -> ShardListing:
         parts.setdefault(_part_of(file, root), []).append(shard)
     # Published tests of contests come without labels.
     labelled = {part: members for part, members in parts.items() if not _is_unlabelled(members)}
+    if not labelled:
+        raise BadInputError(f"{path} has no labelled image", hint=COLUMNS_HINT)
     if "train" not in labelled or len(labelled) == 1:
         labelled = {"train": [shard for members in labelled.values() for shard in members]}
     return _listing(filesystem, labelled, path)

@@ -20,6 +20,7 @@ SCHEMA_VERSION = 1
 REQUEST_FILE = "measure.json"
 
 _REQUEST, _FIGURES = "archfront latency request", "archfront latency figures"
+_WRITTEN_BY = {_REQUEST: "archfront profile STUDY --list FILE writes one", _FIGURES: "archfront measure writes one"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,9 +127,10 @@ def _read(path: Path, kind: str) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise BadInputError(f"{path}: can't be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise BadInputError(f"{path}: can't be read: {reason}") from error
     if not isinstance(fields, dict) or fields.get("kind") != kind:
-        raise BadInputError(f"{path}: is no {kind.removeprefix('archfront ')}")
+        raise BadInputError(f"{path}: is no {kind.removeprefix('archfront ')} file", hint=_WRITTEN_BY[kind])
     if fields.get("schema_version") != SCHEMA_VERSION:
         version = fields.get("schema_version")
         raise BadInputError(

@@ -149,8 +149,14 @@ def _relative_errors(measured_N: Vector, predicted_N: Vector) -> Vector:
 
 
 def _rank_correlation(first_N: Vector, second_N: Vector) -> float:
-    """Spearman's coefficient; 0 where fewer than three networks leave it undefined."""
-    if len(first_N) < 3:
+    """Spearman's coefficient; 0 where it is undefined: of fewer than three networks, or where all are equal."""
+    if len(first_N) < 3 or np.ptp(first_N) == 0.0 or np.ptp(second_N) == 0.0:
         return 0.0
-    first_ranks_N, second_ranks_N = (values.argsort().argsort().astype(float) for values in (first_N, second_N))
-    return float(np.corrcoef(first_ranks_N, second_ranks_N)[0, 1])
+    return float(np.corrcoef(_ranks(first_N), _ranks(second_N))[0, 1])
+
+
+def _ranks(values_N: Vector) -> Vector:
+    """Counted from 0; equal values share the mean of their ranks."""
+    _, places_N, counts = np.unique(values_N, return_inverse=True, return_counts=True)
+    ranks: Vector = counts.cumsum() - (counts + 1) / 2
+    return ranks[places_N]

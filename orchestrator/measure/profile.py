@@ -1,7 +1,7 @@
 """A device profile: what the operations of a space take on one device, measured once, read by every study there.
 
 A profile is a predictor fitted on many networks, and tried on others that it has not seen. It lies beside the studies,
-in ``device-profiles/`` of their storage, one file for each device, runtime and set of conditions.
+in ``device-profiles/`` of their storage, one file for each device, runtime, set of conditions and set of operations.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ def fit_profile(figures: Figures, space: SearchSpace, task: Task) -> DeviceProfi
 
 
 def write_profile(profile: DeviceProfile, storage: Path) -> Path:
-    """Puts it where the studies of this storage find it, in place of an older one of equal conditions."""
-    stated = json.dumps(asdict(profile.conditions), sort_keys=True)
+    """Puts it where the studies of this storage find it; an older one of its conditions and operations is replaced."""
+    stated = json.dumps([asdict(profile.conditions), sorted(profile.predictor.constants)], sort_keys=True)
     word = re.sub(r"[^A-Za-z0-9]+", "-", profile.conditions.device.partition(":")[0])
     name = f"{word}-{profile.conditions.runtime}-{hashlib.sha256(stated.encode()).hexdigest()[:8]}.json"
     path = storage / FOLDER / name

@@ -79,6 +79,7 @@ def _spread(networks: Sequence[Architecture], task: Task, num_wanted: int) -> li
     distances_N = np.full(len(networks), np.inf)
     while len(chosen) < num_wanted:
         distances_N = np.minimum(distances_N, np.abs(features_NF - features_NF[chosen[-1]]).sum(axis=1))
+        distances_N[chosen[-1]] = -1.0  # never again, also where all others have equal features
         chosen.append(int(distances_N.argmax()))
     return [networks[index] for index in chosen[:num_wanted]]
 

@@ -22,9 +22,12 @@ def check_setup(setup: Setup, *, is_exported: bool = False) -> None:
         is_exported: networks are ONNX files already, so that torch is not needed to write them.
 
     Raises:
-        BadInputError: a package, a compiler, a GPU or a core is missing.
+        BadInputError: a package, a compiler, a GPU or a core is missing, or a number is below 1.
     """
     runtime = setup.runtime
+    for name, number in (("num_threads", setup.num_threads), ("batch_size", setup.batch_size)):
+        if number < 1:
+            raise BadInputError(f"latency.{name} = {number}: must be at least 1", hint="leave it out for 1")
     if runtime is Runtime.ONNXRUNTIME:
         _need("onnxruntime", runtime, hint=_ONNXRUNTIME)
     if not is_exported:

@@ -128,7 +128,8 @@ def _train(study: StudyWork, work: TrialWork, context: Context, dataset: Dataset
         if context.rank == 0:
             carrier.fetch_checkpoint(context.directory)
         with Watchdog(context, token=work.token) as watched:
-            final = train(architecture, study.recipe, dataset, watched, build=watched.build, publish=carrier.publish)
+            publish = watched.unhurried(carrier.publish)
+            final = train(architecture, study.recipe, dataset, watched, build=watched.build, publish=publish)
     except (StopTrial, StorageError):
         raise
     except TrialFailure as failure:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator.store.messages import Message, MessageKind
@@ -13,10 +15,16 @@ from orchestrator.training.work import TrialWork
 IDLE_S = 10.0
 """A group without work hears so at least this often, well within the time-out of its control messages."""
 
+ON_HEAD: Mapping[str, float] = MappingProxyType({"node:__internal_head__": 0.001})
+"""Held by what needs no CPU, which Ray would put on any node: one that vanishes takes its workers along, no more."""
+
 
 @dataclass(slots=True)
 class _Lease:
+    """An attempt on its way, and why it will be lost where a rank knows that."""
+
     work: TrialWork
+    note: str = ""
     messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
     answers: asyncio.Queue[bool] = field(default_factory=asyncio.Queue)
 
@@ -24,14 +32,14 @@ class _Lease:
 class Broker:
     """An asynchronous actor; every wait inside it is a wait of one caller only."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_groups: int) -> None:
+        self._num_groups = num_groups
         self._waiting: deque[_Lease] = deque()
         self._leases: dict[str, _Lease] = {}
         self._of_group: dict[int, str] = {}
         self._changed = asyncio.Condition()
         self._is_closed = False
         self._failure = ""
-        self._notes: dict[int, str] = {}
         self._ready: set[int] = set()
 
     async def submit(self, work: TrialWork) -> None:
@@ -67,7 +75,7 @@ class Broker:
         self._ready.add(group)
         lost = self._leases.get(self._of_group.pop(group, ""))
         if lost is not None:
-            self._lose(lost, self._notes.pop(group, "a worker of its group died"))
+            self._lose(lost, lost.note or "a worker of its group died")
         async with self._changed:
             if not self._waiting and not self._is_closed:
                 try:
@@ -92,21 +100,24 @@ class Broker:
 
     async def finish(self, group: int, message: Message | None) -> None:
         """Called by rank 0 when its group is done with an attempt; None where the driver knows already."""
-        self._notes.pop(group, None)
         lease = self._leases.get(self._of_group.pop(group, ""))
         if lease is not None and message is not None:
             lease.messages.put_nowait(message)
 
-    async def note(self, group: int, why: str) -> None:
-        """Called by a rank that failed, before it knows whether it failed alone."""
-        self._notes[group] = why
+    async def note(self, token: str, why: str) -> None:
+        """Called by a rank that failed, before it knows whether it failed alone; the first led to the others."""
+        if token in self._leases:
+            self._leases[token].note = self._leases[token].note or why
 
-    async def group_failed(self, error: str) -> None:
-        """Called when a group can't be started or restarted: nothing will serve what waits."""
-        self._failure = error
-        for lease in self._leases.values():
+    async def group_failed(self, group: int, error: str) -> None:
+        """Called when a group can't be started or restarted; what waits is lost where there is no other to serve it."""
+        self._num_groups -= 1
+        self._failure = "" if self._num_groups else error
+        lost = self._leases.get(self._of_group.pop(group, ""))
+        for lease in self._leases.values() if self._failure else filter(None, [lost]):
             self._lose(lease, error)
-        self._waiting.clear()
+        if self._failure:
+            self._waiting.clear()
 
     async def num_ready(self) -> int:
         """How many groups have asked for work at least once."""
@@ -123,8 +134,8 @@ class Broker:
         lease.messages.put_nowait(Message(trial=work.trial, token=work.token, kind=MessageKind.LOST, detail=why))
 
 
-def start_broker() -> Any:
+def start_broker(num_groups: int) -> Any:
     """The broker as an actor that needs no CPU."""
     import ray
 
-    return ray.remote(num_cpus=0, max_concurrency=1000)(Broker).remote()
+    return ray.remote(num_cpus=0, resources=dict(ON_HEAD), max_concurrency=1000)(Broker).remote(num_groups)

@@ -1,4 +1,4 @@
-"""Checkpoints of a trial: whole or absent, verified when they are read, the last two kept."""
+"""Checkpoints of a trial: whole or absent, verified when they are read; the newest and the one before it are kept."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Progress:
 
 
 def save(directory: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> Path:
-    """Writes ``checkpoints/NNNNNN`` by the step's number, and then removes all but the last two; returns the folder.
+    """Writes ``checkpoints/NNNNNN`` by the step's number, and returns the folder; that and the one before it are kept.
+
+    What is there of later steps goes, too: it could not be used, else training would have gone on from it.
 
     Raises:
         StorageError: no room; the checkpoints that were there are intact.
@@ -61,8 +63,10 @@ def save(directory: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> 
     saved = directory / _FOLDER / f"{progress.step:06d}"
     write_folder(saved, write, num_bytes=num_bytes(tensors))
     failpoint("checkpoint.before_prune")
-    for old in _newest_first(directory)[NUM_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+    folders = _newest_first(directory)
+    newest = folders.index(saved)
+    for other in (*folders[:newest], *folders[newest + NUM_KEPT :]):
+        shutil.rmtree(other, ignore_errors=True)
     failpoint("checkpoint.after_prune")
     return saved
 

@@ -160,6 +160,7 @@ class _Training:
             folder, dataset = self.context.directory / MODEL_FOLDER, self.stepper.batches.dataset
             write_model(folder, architecture, network.module, dataset)
             self._publish(folder)
+        self.ranks.meet()
         return FinalResult(
             accuracy=report.accuracy,
             loss=report.loss,
@@ -178,6 +179,7 @@ class _Training:
         self._stopwatch.start()
         if self.ranks.is_first:
             self._publish(save(self.context.directory, self.progress, self.state.tensors))
+        self.ranks.meet()  # storage may take longer than the contexts of the others wait for a message
         self._stopwatch.lap("checkpoint")
         self._saved_s, self._saved_step = time.perf_counter(), self.progress.step
 

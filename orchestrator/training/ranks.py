@@ -45,6 +45,10 @@ class Ranks:
             return flag
         return bool(self.add(torch.tensor(float(flag), device=self.device)))
 
+    def meet(self) -> None:
+        """Goes on when all ranks are here."""
+        self.any(flag=False)
+
     def broadcast(self, tensor: Tensor) -> None:
         """Overwrites the tensor with rank 0's."""
         if self.world_size > 1:

@@ -35,6 +35,7 @@ def _set_statistics(model: nn.Module, stepper: Stepper, *, num_parts: int) -> No
     batches = stepper.batches
     sample_NCHW = batches.sample(_NUM_STATISTICS_IMAGES)
     num_batches = math.ceil(len(sample_NCHW) * num_parts / batches.min_shard_size)
+    num_batches = min(num_batches, len(sample_NCHW) // 2)  # a norm of one pixel needs two images
     with autocast(stepper.precision, batches.ranks.device):
         recompute_statistics(model, map(batches.dataset.normalised, sample_NCHW.tensor_split(num_batches)))
     batches.ranks.add(stepper.network.buffers_Q.div_(batches.ranks.world_size))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import faulthandler
 import statistics
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +53,7 @@ class Watchdog:
     Without one for too long the process writes the stacks of all its threads and ends. That is done by a thread of
     ``faulthandler``'s in C: it works as well where a hanging extension holds the interpreter's lock, and it takes the
     whole process because nothing less ends a thread that hangs. To the driver it is a dead worker with a stack file.
-    While the driver decides on a report nobody is hurried.
+    While the driver decides on a report, and while remote storage is waited for, nobody is hurried.
     """
 
     def __init__(self, context: Context, *, token: str, patience: Patience = DEFAULT) -> None:
@@ -115,11 +117,25 @@ class Watchdog:
         if self._has_stepped:  # else it is the last report of an earlier attempt, told again
             self._epochs_s.append(time.monotonic() - self._epoch_began)
             self._limit_s = self._patience.limit_s(self._epochs_s)
+        with self._at_rest():
+            self._context.report(report)
+        self._epoch_began, self._has_stepped = time.monotonic(), False
+
+    def unhurried(self, publish: Callable[[Path], None]) -> Callable[[Path], None]:
+        """The same, at rest: storage that is away is waited for longer than training may stand still."""
+
+        def wait(folder: Path) -> None:
+            with self._at_rest():
+                publish(folder)
+
+        return wait
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
         try:
-            self._context.report(report)
+            yield
         finally:
-            self._epoch_began, self._has_stepped = time.monotonic(), False
             self._arm()
 
     def _live(self) -> None:

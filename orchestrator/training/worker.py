@@ -17,12 +17,18 @@ from orchestrator.training.work import StudyWork, TrialWork
 
 if TYPE_CHECKING:
     import torch
+    from ray.train.torch import TorchTrainer
     from torch.distributed import ProcessGroup
 
 logger = logging.getLogger(__name__)
 
-CONTROL_TIMEOUT_S = 30.0
-"""After which ranks that do not meet are taken for dead; idle messages come every 10 s."""
+OUTCOME_TIMEOUT_S = 30.0
+"""A rank that has failed waits so long for the others to have failed with it; then the group begins anew."""
+FIRST_RANK_TIMEOUT_S = 600.0
+"""The others wait so long for a message of rank 0, which itself may have to wait minutes for the driver or for remote
+storage. If it dies they hear of it at once."""
+MAX_STARTS = 3
+"""A group whose controller died begins anew, so often in all."""
 REGROW_S = 1800.0
 """A group that has lost workers looks this often for others; it takes them in by a restart, which costs its trial up to
 an epoch and one of its attempts."""
@@ -60,10 +66,10 @@ class WorkerGroups:
         """Returns at once; groups ask the broker for work when they are up."""
         import ray
 
-        from orchestrator.training.broker import start_broker
+        from orchestrator.training.broker import ON_HEAD, start_broker
 
-        broker = start_broker()
-        runner = ray.remote(num_cpus=0)(keep_group)
+        broker = start_broker(num_groups)
+        runner = ray.remote(num_cpus=0, resources=dict(ON_HEAD))(keep_group)
         return cls(broker, [runner.remote(broker, index, study, shape) for index in range(num_groups)])
 
     def close(self, timeout_s: float = 30.0) -> None:
@@ -78,12 +84,26 @@ class WorkerGroups:
 
 
 def keep_group(broker: Any, group: int, study: StudyWork, shape: GroupShape) -> None:
-    """Runs one group until it is closed; Train restarts it when a worker dies."""
+    """Runs one group until it is closed; Train restarts it when a worker dies, this when Train's controller does."""
     import ray
+
+    for start in range(1, MAX_STARTS + 1):
+        try:
+            _trainer(broker, group, study, shape, start=start).fit()
+        except Exception as error:  # whatever ends a group for good must reach those who wait for it
+            if not isinstance(error, ray.exceptions.RayActorError) or start == MAX_STARTS:
+                ray.get(broker.group_failed.remote(group, f"worker group {group} ended: {error}"[:300]))
+                raise
+            logger.warning("worker group %d begins anew: its controller died", group)
+        else:
+            return
+
+
+def _trainer(broker: Any, group: int, study: StudyWork, shape: GroupShape, *, start: int) -> TorchTrainer:
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    trainer = TorchTrainer(
+    return TorchTrainer(
         serve,
         train_loop_config={"broker": broker, "group": group, "study": study},
         torch_config=TorchConfig(backend="nccl" if shape.has_gpu else "gloo"),
@@ -94,16 +114,11 @@ def keep_group(broker: Any, group: int, study: StudyWork, shape: GroupShape) -> 
             elastic_resize_monitor_interval_s=REGROW_S,
         ),
         run_config=ray.train.RunConfig(
-            name=f"group-{group}-{study.owner_epoch}",
+            name=f"group-{group}-{study.owner_epoch}-{start}",
             storage_path=str(StudyPaths(study.folder).scratch.absolute()),
             failure_config=ray.train.FailureConfig(max_failures=-1),
         ),
     )
-    try:
-        trainer.fit()
-    except Exception as error:  # whatever ends a group for good must reach those who wait for it
-        ray.get(broker.group_failed.remote(f"worker group {group} ended: {error}"[:300]))
-        raise
 
 
 def serve(config: dict[str, Any]) -> None:
@@ -133,7 +148,7 @@ def serve(config: dict[str, Any]) -> None:
         message = run_attempt(study, work, context, dataset=dataset)
         if control.rank != 0 and message is not None and message.result is not None and message.result.cause:
             # Where the other ranks wait for this one in vain, the group dies: then this was why.
-            broker.note.remote(group, f"rank {control.rank}: {message.result.message}")
+            broker.note.remote(work.token, f"rank {control.rank}: {message.result.message}")
         if control.rank == 0 and message is not None and message.detail:
             ray.get(broker.finish.remote(group, message))  # it can't write, and the others wait for it in vain
         agreed = _agreed(control.gather(message))
@@ -151,8 +166,9 @@ def _agreed(outcomes: list[Message | None]) -> Message | None:
 class Control:
     """Small messages between the ranks of a group, over gloo and apart from the gradients."""
 
-    def __init__(self, process_group: ProcessGroup, *, rank: int, world_size: int) -> None:
-        self._group = process_group
+    def __init__(self, messages: ProcessGroup, outcomes: ProcessGroup, *, rank: int, world_size: int) -> None:
+        self._messages = messages
+        self._outcomes = outcomes
         self.rank = rank
         self.world_size = world_size
 
@@ -161,16 +177,15 @@ class Control:
         """Called by all ranks of the default process group."""
         from torch import distributed
 
-        process_group = distributed.new_group(backend="gloo", timeout=timedelta(seconds=CONTROL_TIMEOUT_S))
-        assert not isinstance(process_group, int)
-        return cls(process_group, rank=distributed.get_rank(), world_size=distributed.get_world_size())
+        messages, outcomes = _gloo_group(FIRST_RANK_TIMEOUT_S), _gloo_group(OUTCOME_TIMEOUT_S)
+        return cls(messages, outcomes, rank=distributed.get_rank(), world_size=distributed.get_world_size())
 
     def broadcast(self, value: Any) -> Any:
         """Rank 0's value, on every rank."""
         from torch import distributed
 
         values = [value]
-        distributed.broadcast_object_list(values, src=0, group=self._group)
+        distributed.broadcast_object_list(values, src=0, group=self._messages)
         return values[0]
 
     def gather(self, value: Any) -> list[Any]:
@@ -178,8 +193,16 @@ class Control:
         from torch import distributed
 
         values: list[Any] = [None] * self.world_size
-        distributed.all_gather_object(values, value, group=self._group)
+        distributed.all_gather_object(values, value, group=self._outcomes)
         return values
+
+
+def _gloo_group(timeout_s: float) -> ProcessGroup:
+    from torch import distributed
+
+    process_group = distributed.new_group(backend="gloo", timeout=timedelta(seconds=timeout_s))
+    assert not isinstance(process_group, int)
+    return process_group
 
 
 class GroupContext:

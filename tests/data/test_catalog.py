@@ -70,7 +70,12 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    assert "is empty" in _refusal(tmp_path)
+    assert _refusal(tmp_path) == f"{tmp_path} is empty"
+
+
+def test_images_that_lie_in_no_class_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "0001.png").touch()
+    assert _refusal(tmp_path) == f"{tmp_path} has no sub-folder"
 
 
 def test_a_folder_of_one_class_is_refused(make_folder: MakeFolder) -> None:

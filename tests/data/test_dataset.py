@@ -58,3 +58,9 @@ def test_loading_refuses_what_inspecting_refuses(make_folder: MakeFolder) -> Non
         load(DataSettings(name="folder", path=str(make_folder({"cat": 9, "dog": 2}))), seed=0)
     with pytest.raises(BadInputError, match="no data set"):
         load(DataSettings(name="mnits"), seed=0)
+
+
+def test_validation_images_that_are_trained_on_are_not_taken_for_skipped_ones() -> None:
+    joined, searched = load(DataSettings(), seed=0, joins_validation=True), load(DataSettings(), seed=0)
+    assert len(joined.train) == len(searched.train) + len(searched.validation)
+    assert (joined.num_skipped, searched.num_skipped) == (0, 0)

@@ -78,6 +78,23 @@ def test_half_an_image_is_corrupt_or_whole_but_never_an_exception_of_another_kin
             assert decode(content[:end], "RGB").size == (40, 40)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tiff", "a.pgm"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_deep_grey_keeps_its_upper_bits_as_deep_colours_do(tmp_path: Path, name: str, mode: str) -> None:
+    grey_HW = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
+    if name.endswith("pgm"):
+        (tmp_path / name).write_bytes(b"P5 16 16 65535\n" + grey_HW.astype(">u2").tobytes())
+    else:
+        Image.fromarray(grey_HW).save(tmp_path / name)
+    assert np.array_equal(np.asarray(decode(tmp_path / name, mode).convert("L")), grey_HW >> 8)
+
+
+def test_pixels_of_no_known_range_are_refused_instead_of_cut_off(tmp_path: Path) -> None:
+    Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)).save(tmp_path / "a.tiff")
+    with pytest.raises(CorruptImageError, match="mode F: convert them"):
+        decode(tmp_path / "a.tiff", "RGB")
+
+
 def test_a_file_that_is_gone_is_not_corrupt(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=rf"can't be read on {socket.gethostname()}: No such file"):
         decode(tmp_path / "absent.png", "RGB")

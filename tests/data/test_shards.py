@@ -35,7 +35,7 @@ def write(
 ) -> Path:
     """A shard whose image k has the grey value ``first`` + k."""
     contents = [png(first + index) for index in range(len(labels))]
-    images = [{"bytes": content, "path": None} for content in contents] if struct else contents
+    images = [{"bytes": content, "path": None} for content in contents] if struct else pa.array(contents, pa.binary())
     table = pa.table({"image": images, "label": labels})
     if names:
         table = table.replace_schema_metadata(schema_metadata(names))
@@ -112,6 +112,12 @@ def test_a_test_without_labels_is_passed_over_and_the_validation_images_are_the_
     write(tmp_path / "test-0.parquet", [-1] * 4)
     summary = inspect(settings(tmp_path))
     assert (summary.own_splits, summary.num_validation, summary.num_test) == (("test",), 2, 2)
+
+
+@pytest.mark.parametrize("labels", [[], [-1, -1]])
+def test_shards_without_any_label_are_refused(tmp_path: Path, labels: list[int]) -> None:
+    path = write(tmp_path / "a.parquet", pa.array(labels, pa.int64()), struct=False)
+    assert refusal(path) == f"{path} has no labelled image"
 
 
 def test_a_class_that_is_missing_in_the_test_shards_is_refused(tmp_path: Path) -> None:

@@ -77,9 +77,17 @@ def test_a_network_that_cannot_be_built_is_an_error_with_what_the_process_printe
         opened.measure([UnknownArchitecture()])
 
 
-def test_more_threads_than_cores_are_refused() -> None:
-    with pytest.raises(BadInputError, match=r"latency\.num_threads = 100000: must be at most \d+"):
-        Laboratory.start(dataclasses.replace(SETUP, num_threads=100_000))
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_threads": 100_000}, r"latency\.num_threads = 100000: must be at most \d+"),
+        ({"num_threads": 0}, r"latency\.num_threads = 0: must be at least 1"),
+        ({"batch_size": 0}, r"latency\.batch_size = 0: must be at least 1"),
+    ],
+)
+def test_a_machine_that_cannot_measure_so_is_not_asked_to(changes: dict[str, int], words: str) -> None:
+    with pytest.raises(BadInputError, match=words):
+        Laboratory.start(dataclasses.replace(SETUP, **changes))
 
 
 def test_closing_ends_the_process_while_it_builds() -> None:

@@ -9,10 +9,11 @@ import statistics
 from collections.abc import Sequence
 
 import pytest
+from scipy.stats import spearmanr
 
 from orchestrator.config.runtimes import Runtime
 from orchestrator.measure.features import latency_features
-from orchestrator.measure.predictor import LatencyPredictor, fit_predictor
+from orchestrator.measure.predictor import LatencyPredictor, fit_predictor, tried_on
 from orchestrator.measure.references import reference_architectures
 from orchestrator.records import Latency, LatencyConditions
 from search_spaces.architecture import Architecture
@@ -85,6 +86,16 @@ def test_noise_makes_the_predictor_say_that_it_is_less_certain() -> None:
     exact, noisy = fitted(references), fitted(references, noise=0.3)
     assert exact.mean_error < noisy.mean_error
     assert exact.error_95 < noisy.error_95 <= 1.0
+
+
+def test_networks_that_are_predicted_alike_have_no_order() -> None:
+    references = networks(seed=0, n=6)
+    alike = fitted([references[0]])
+    rising = [latency(1.0 + index) for index in range(6)]
+    assert tried_on(alike, [references[0]] * 6, rising, image_size=8).rank_correlation == 0.0
+    pairs = [references[0], references[0], references[1], references[1]]
+    in_pairs = tried_on(fitted(references), sorted(pairs, key=true_ms), rising[:4], image_size=8)
+    assert in_pairs.rank_correlation == pytest.approx(spearmanr([0, 1, 2, 3], [0, 0, 1, 1]).statistic)
 
 
 def test_equal_measurements_give_equal_predictors() -> None:

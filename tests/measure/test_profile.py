@@ -88,6 +88,15 @@ def test_a_profile_that_lacks_an_operation_of_the_space_is_not_taken(tmp_path: P
     assert find_profile(tmp_path, BOARD, reference_architectures(default_space(), DIGITS, seed=3)) is None
 
 
+def test_profiles_of_spaces_with_other_operations_lie_side_by_side(tmp_path: Path, profile: DeviceProfile) -> None:
+    resnets = SearchSpace(families=(get_family("resnet").default_space(DIGITS),))
+    write_profile(profile, tmp_path)
+    write_profile(fit_profile(figures(space=resnets), resnets, DIGITS), tmp_path)
+    write_profile(profile, tmp_path)
+    assert find_profile(tmp_path, BOARD, reference_architectures(default_space(), DIGITS, seed=3)) == profile
+    assert len(list((tmp_path / FOLDER).iterdir())) == 2
+
+
 def test_a_broken_file_is_no_profile(tmp_path: Path, profile: DeviceProfile) -> None:
     write_profile(profile, tmp_path)
     (tmp_path / FOLDER / "broken.json").write_text("{")

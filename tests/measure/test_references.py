@@ -9,7 +9,7 @@ import pytest
 from orchestrator.config.runtimes import Runtime
 from orchestrator.measure.features import latency_features
 from orchestrator.measure.references import reference_architectures
-from search_spaces.parameters import IntParameter
+from search_spaces.parameters import FloatParameter, IntParameter
 from search_spaces.registry import get_family
 from search_spaces.space import SearchSpace
 from tests.measure.spaces import DIGITS, FAMILIES, default_space
@@ -26,6 +26,13 @@ def test_families_share_the_references_as_evenly_as_they_divide(n: int) -> None:
 def test_references_differ_from_one_another() -> None:
     references = reference_architectures(default_space(), DIGITS, seed=0)
     assert len({network.architecture_id for network in references}) == len(references)
+
+
+def test_no_reference_comes_twice_where_networks_differ_in_nothing_that_takes_time() -> None:
+    axes = {"drop_rate": FloatParameter(name="drop_rate", low=0.0, high=0.9)}
+    space = SearchSpace(families=(get_family("densenet").space(axes, DIGITS),))
+    references = reference_architectures(space, DIGITS, seed=0, n=6)
+    assert len({network.architecture_id for network in references}) == len(references) == 6
 
 
 def test_equal_seeds_give_equal_references() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import urllib.request
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.error import URLError
 
@@ -48,6 +51,18 @@ def test_offline_the_error_names_file_folder_and_variable() -> None:
         create_pretrained("densenet121", "IMAGENET1K_V1")
     assert re.match(r"densenet121-\w+\.pth is not in .*hub.checkpoints and can't be downloaded", refusal.value.message)
     assert "TORCH_HOME" in refusal.value.hint
+
+
+def test_a_download_that_is_not_what_was_published_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    (tmp_path / "resnet18-00000000.pth").write_bytes(b"other weights")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(WeightsError, match="can't be downloaded: invalid hash"):
+            pretrained._fetched(f"http://127.0.0.1:{server.server_port}/resnet18-00000000.pth")
+        server.shutdown()
+    assert not list((tmp_path / "home").rglob("*.pth"))
 
 
 def test_weights_that_are_at_hand_are_taken_and_the_classifier_replaced(hub: Path) -> None:

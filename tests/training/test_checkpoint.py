@@ -67,6 +67,16 @@ def test_a_trial_whose_checkpoints_are_all_damaged_starts_afresh(tmp_path: Path)
     assert torch.equal(found["values"], tensors(0)["values"])
 
 
+def test_a_training_that_begins_anew_keeps_its_checkpoints_in_place_of_broken_later_ones(tmp_path: Path) -> None:
+    for step in (4, 8):
+        save(tmp_path, Progress(step=step), tensors(step))
+        _damage(tmp_path / "checkpoints" / f"{step:06d}" / "tensors.safetensors", "cut")
+    for step in (2, 3):
+        assert save(tmp_path, Progress(step=step), tensors(step)).is_dir()
+        assert load_latest(tmp_path, tensors(0)) == Progress(step=step)
+    assert folders(tmp_path) == ["000002", "000003"]
+
+
 def test_a_checkpoint_of_another_network_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     save(tmp_path, Progress(step=4), tensors(4))
     assert load_latest(tmp_path, {"values": torch.zeros(6)}) is None

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from orchestrator.config.settings import DataSettings, Recipe
@@ -8,14 +10,17 @@ from orchestrator.training.ranks import ALONE
 from orchestrator.training.state import TrainingState
 from orchestrator.training.step import Stepper
 from orchestrator.training.validation import validate_average
-from search_spaces.registry import build_model
-from tests.training.trials import CPU, RECIPE, small_architecture
+from search_spaces.architecture import Architecture
+from search_spaces.registry import build_model, get_family
+from tests.training.trials import CPU, RECIPE, TASK, small_architecture, small_dataset
 
 
-def started(dataset: Dataset, recipe: Recipe = RECIPE, family: str = "densenet") -> tuple[TrainingState, Stepper]:
+def started(
+    dataset: Dataset, recipe: Recipe = RECIPE, architecture: Architecture | None = None
+) -> tuple[TrainingState, Stepper]:
     batches = Batches.on_device(dataset, recipe, seed=0, ranks=ALONE)
     torch.manual_seed(0)
-    model = build_model(small_architecture(family)).train()
+    model = build_model(architecture or small_architecture()).train()
     state = TrainingState.fresh(model, recipe, steps_per_epoch=batches.steps_per_epoch, device=CPU)
     return state, Stepper.of(state.network, batches)
 
@@ -49,9 +54,17 @@ def test_the_average_keeps_its_weights_and_gets_statistics_that_do_not_depend_on
     assert torch.equal(state.average_V, with_statistics_V)
 
 
+def test_statistics_are_never_of_one_image_alone() -> None:
+    """A norm of one pixel would have one value to normalise."""
+    fields = {"width_mult": 0.5, "num_stages": 4, "depth": 1}
+    to_one_pixel = get_family("mobilenet").architecture(fields, TASK)
+    state, stepper = started(small_dataset(num_train=41), replace(RECIPE, batch_size=2), to_one_pixel)
+    assert validate_average(state, stepper, num_parts=1).num_images == 41
+
+
 def test_an_early_average_is_better_with_statistics_of_its_own_than_with_those_of_training() -> None:
     digits = load(DataSettings(), seed=0)
-    state, stepper = started(digits, Recipe(batch_size=64, max_shift=1), "mobilenet")
+    state, stepper = started(digits, Recipe(batch_size=64, max_shift=1), small_architecture("mobilenet"))
     train(state, stepper, num_steps=2 * state.steps_per_epoch)
     weights_P = state.network.weights_P
     weights_P.copy_(state.average_V[: len(weights_P)])

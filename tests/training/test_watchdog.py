@@ -90,7 +90,7 @@ def test_every_batch_of_training_and_of_validation_is_a_sign_of_life(dataset: Da
         assert len(calls) == 4
 
 
-def test_nobody_is_hurried_while_the_driver_decides(dataset: Dataset, tmp_path: Path) -> None:
+def test_nobody_is_hurried_while_the_driver_decides_or_storage_is_away(tmp_path: Path) -> None:
     code = """
     import sys, time
     from pathlib import Path
@@ -98,6 +98,7 @@ def test_nobody_is_hurried_while_the_driver_decides(dataset: Dataset, tmp_path: 
     from tests.training.trials import TestContext
     context = TestContext(directory=Path(sys.argv[1]), after_report=lambda: time.sleep(1.5))
     with Watchdog(context, token="t1", patience=Patience(least_s=0.5, first_epoch_s=0.5)) as watched:
+        watched.unhurried(lambda folder: time.sleep(1.5))(context.directory)
         watched.report(None)
     print("decided")
     """
