@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+INTERRUPTED, RESUMABLE = 130, 4
+"""130 is what a shell says of a command that SIGINT ended; a search can be resumed."""
+
 
 def main() -> None:
     """Runs the command line and exits with its code."""
@@ -12,9 +15,13 @@ def main() -> None:
 
     if sys.argv[1:2] == ["search"] and SUPERVISED not in os.environ and not {"--help", "-h"} & set(sys.argv):
         sys.exit(supervise([sys.executable, "-m", "orchestrator", *sys.argv[1:]]))
-    from orchestrator.cli.app import run
+    try:
+        from orchestrator.cli.app import run
 
-    sys.exit(run())
+        code = run()
+    except KeyboardInterrupt:  # while modules are still being imported
+        code = RESUMABLE if SUPERVISED in os.environ else INTERRUPTED
+    sys.exit(code)
 
 
 if __name__ == "__main__":

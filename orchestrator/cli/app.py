@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
+import sys
 import warnings
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -28,7 +33,7 @@ from orchestrator.cli import (
     watching,
 )
 from orchestrator.cli.printing import print_error
-from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError
+from orchestrator.errors import ArchfrontError, BadInputError, InterruptedStudyError, StorageError
 from search_spaces.errors import ArchitectureError
 
 EPILOG = "Exit codes: 0 done, 1 failed, 2 bad input, 3 nothing feasible, 4 interrupted and resumable."
@@ -40,7 +45,26 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
+
+
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if is_asked:
+        print(f"archfront {metadata.version('archfront')}")  # noqa: T201 - the command line prints
+        raise typer.Exit
+
+
+@app.callback()
+def _archfront(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before every command."""
+
+
 app.command(name="search", epilog="Example: archfront search digits --trials 40")(searching.search)
 app.command(name="submit", epilog="Example: archfront submit study.toml --address http://head:8265 --follow")(
     submitting.submit
@@ -84,8 +108,11 @@ def run() -> int:
     """Runs the command of ``sys.argv`` and returns its exit code."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets ? for what it can't show
     try:
-        app()
+        app(prog_name="archfront")  # a driver runs as python -m orchestrator, which is nothing that a person typed
     except SystemExit as done:  # how typer ends, also after a usage error (2)
         return done.code if isinstance(done.code, int) else 0
     except ArchfrontError as error:
@@ -94,6 +121,21 @@ def run() -> int:
     except ArchitectureError as error:
         print_error(error)
         return BadInputError.exit_code
+    except OSError as error:
+        told = _in_words(error)
+        if told is None:
+            raise
+        print_error(told)
+        return told.exit_code
     except KeyboardInterrupt:
         return InterruptedStudyError.exit_code
     return 0
+
+
+def _in_words(error: OSError) -> ArchfrontError | None:
+    """What any command may meet: pathlib asks the disk, and raises where a name can't be one; output goes anywhere."""
+    if error.errno == errno.ENAMETOOLONG:
+        return BadInputError(f"{str(error.filename)[:60]}...: is too long for a path")
+    if error.errno == errno.ENOSPC:
+        return StorageError(f"{error.filename or 'standard output'}: {error.strerror}", hint="make room")
+    return None

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from orchestrator.cli.printing import console, fields_by_family, front_table, print_json, record_json
+from orchestrator.cli.printing import (
+    console,
+    fields_by_family,
+    front_table,
+    further_columns,
+    print_json,
+    record_json,
+)
 from orchestrator.errors import BadInputError
-from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint, parse_constraint
+from orchestrator.objectives import (
+    ACCURACY,
+    FILE_BYTES,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
+    Constraint,
+    parse_constraint,
+)
 from orchestrator.records import StudySnapshot
 from orchestrator.selector import Policy, Selection
 from orchestrator.store.paths import StudyPaths
@@ -59,7 +76,9 @@ def front(directory: Directory, *, json: Json = False) -> None:
             f"{directory}: no trial has completed yet", hint=f"archfront search {snapshot.name} goes on with it"
         )
     shown = fields_by_family(record.architecture for record in snapshot.records)
-    console().print(front_table(members, shown, title=f"{snapshot.name}: {len(members)} on the front"))
+    further = further_columns(snapshot.objectives, snapshot.constraints)
+    title = f"{snapshot.name}: {len(members)} on the front"
+    console().print(front_table(members, shown, title=title, further=further))
 
 
 def best(
@@ -68,6 +87,9 @@ def best(
     max_params: Annotated[str, typer.Option(help='Such as "100k" or "1M".')] = "",
     max_latency: Annotated[str, typer.Option(help='Such as "2 ms".')] = "",
     max_macs: Annotated[str, typer.Option(help='Such as "5M".')] = "",
+    max_file: Annotated[str, typer.Option(help='Of the file of weights, such as "5 MB".')] = "",
+    max_memory: Annotated[str, typer.Option(help='Of inference, such as "20 MB".')] = "",
+    min_throughput: Annotated[str, typer.Option(help='Images a second, such as "500 /s".')] = "",
     min_accuracy: Annotated[str, typer.Option(help='Such as "0.97" or "97 %".')] = "",
     policy: Annotated[Policy, typer.Option(help="What to take from the front inside the limits.")] = Policy.ACCURATE,
     explain: Annotated[
@@ -83,26 +105,45 @@ def best(
         "--max-params": (NUM_PARAMETERS, max_params),
         "--max-latency": (LATENCY_MS, max_latency),
         "--max-macs": (MACS, max_macs),
+        "--max-file": (FILE_BYTES, max_file),
+        "--max-memory": (PEAK_MEMORY_BYTES, max_memory),
+        "--min-throughput": (THROUGHPUT_PER_S, min_throughput),
         "--min-accuracy": (ACCURACY, min_accuracy),
     }
-    limits = [_limit(option, name, text) for option, (name, text) in options.items() if text]
+    limits = [read_limit(option, name, text) for option, (name, text) in options.items() if text]
     choice = choice_of(snapshot, limits, policy)
     if json:
         print_json(_selection_json(choice.selection) | (to_json(choice) if explain else {}))
         return
     screen = console()
-    _print_selection(screen, snapshot, choice.selection)
+    _print_selection(screen, snapshot, choice.selection, limits)
     for line in sentences(choice) if explain else ():
-        screen.print(line, markup=False, soft_wrap=True)
+        screen.print(line, soft_wrap=True)
     command = f"archfront export {shlex.quote(str(directory))} --trial {choice.selection.record.number} --to FOLDER"
-    screen.print(Text(command, style="dim"))
+    screen.print(command, style="dim", soft_wrap=True)
 
 
-def _print_selection(screen: Console, snapshot: StudySnapshot, selection: Selection) -> None:
+def read_limit(called: str, name: str, value: str | float) -> Constraint:
+    """A limit on a figure; ``called`` is what a person knows it by.
+
+    Raises:
+        BadInputError: it can't be read.
+    """
+    try:
+        return parse_constraint(name, value)
+    except ValueError as error:
+        shown = f'"{value}"' if isinstance(value, str) else value
+        raise BadInputError(f"{called} {shown}: {error}") from error
+
+
+def _print_selection(
+    screen: Console, snapshot: StudySnapshot, selection: Selection, limits: Sequence[Constraint]
+) -> None:
     chosen = [selection.record] if selection.runner_up is None else [selection.record, selection.runner_up]
     shown = fields_by_family(record.architecture for record in snapshot.records)
-    screen.print(front_table(chosen, shown, title=f"trial {selection.record.number}"))
-    screen.print(selection.why, markup=False)
+    further = further_columns(snapshot.objectives, [*snapshot.constraints, *limits])
+    screen.print(front_table(chosen, shown, title=f"trial {selection.record.number}", further=further))
+    screen.print(selection.why)
 
 
 def report(
@@ -122,14 +163,7 @@ def report(
 
     path = to or StudyPaths(directory).report
     save(read_snapshot(directory), path, {f"{link.title} in MLflow": link.url for link in links(directory)})
-    console().print(str(path), markup=False, soft_wrap=True)
-
-
-def _limit(option: str, name: str, text: str) -> Constraint:
-    try:
-        return parse_constraint(name, text)
-    except ValueError as error:
-        raise BadInputError(f'{option} "{text}": {error}') from error
+    console().print(str(path), soft_wrap=True)
 
 
 def _selection_json(selection: Selection) -> dict[str, object]:

@@ -10,8 +10,16 @@ import typer
 from rich.table import Table
 
 from orchestrator.cli.choosing import Json, complete_study_directory
-from orchestrator.cli.printing import console, fields_by_family, front_table, print_json, print_warnings, record_json
-from orchestrator.objectives import LATENCY_MS
+from orchestrator.cli.printing import (
+    console,
+    fields_by_family,
+    front_table,
+    further_columns,
+    print_json,
+    print_warnings,
+    record_json,
+)
+from orchestrator.objectives import TIMED
 from orchestrator.records import TrialState
 from orchestrator.report import wording
 from orchestrator.store.remote_study import open_directory
@@ -46,17 +54,18 @@ def compare(directories: Directories, *, json: Json = False) -> None:
     print_warnings(comparison.ground.warnings)
     screen = console()
     screen.print(_overview(comparison))
-    screen.print(f"[dim]{_legend(comparison)}[/]", soft_wrap=True)
+    screen.print(_legend(comparison), style="dim", soft_wrap=True)
     screen.print(_coverage(comparison))
     for one in comparison.shared:
-        screen.print(_shared(one.labels, one.num_architectures, one.accuracy_gap), markup=False, soft_wrap=True)
+        screen.print(_shared(one.labels, one.num_architectures, one.accuracy_gap), soft_wrap=True)
     fields = fields_by_family(record.architecture for standing in comparison.standings for record in standing.front)
+    further = further_columns(comparison.ground.objectives)
     for standing in comparison.standings:
         alone = [record for record in standing.front if record.number in standing.unseen & standing.on_joint_front]
         if alone:
             title = f"on the joint front, and found by {standing.label} alone: {len(alone)}"
             screen.print()
-            screen.print(front_table(alone[:MAX_ROWS], fields, title=title))
+            screen.print(front_table(alone[:MAX_ROWS], fields, title=title, further=further))
 
 
 def _overview(comparison: Comparison) -> Table:
@@ -88,9 +97,10 @@ def _legend(comparison: Comparison) -> str:
     from orchestrator.compare.volume import REFERENCE
 
     names = [one.name for one in comparison.ground.objectives]
-    latency = f" as {comparison.ground.basis}, by its median" if LATENCY_MS in names else ""
+    timed = " and ".join(name for name in names if name in TIMED)
+    basis = f" ({timed} as {comparison.ground.basis}, by the median)" if timed else ""
     return (
-        f"in {', '.join(names)}{latency}; hypervolume of accuracy and the logarithms of the costs, each scaled to 0..1 "
+        f"in {', '.join(names)}{basis}; hypervolume of accuracy and the logarithms of the costs, each scaled to 0..1 "
         f"over all COMPLETED trials, with the reference point {REFERENCE} in each"
     )
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.cli.choosing import Json
 from orchestrator.cli.printing import console, print_json
@@ -27,7 +27,9 @@ Networks = Annotated[
     ),
 ]
 
-_LEGEND = "[dim]layers: convolutions and linear ones; MACs: of one image; memory: of the whole batch, in float32[/]"
+_LEGEND = Text(
+    "layers: convolutions and linear ones; MACs: of one image; memory: of the whole batch, in float32", "dim"
+)
 
 
 def describe(
@@ -106,7 +108,7 @@ def _side_by_side(described: list[tuple[str, Summary]]) -> RenderableType:
     )
     for name, summary in described:
         table.add_row(
-            escape(name),
+            name,
             f"{summary.architecture.num_classes:,}",
             str(_num_convs(summary)),
             f"{summary.num_parameters:,}",
@@ -121,9 +123,7 @@ def _side_by_side(described: list[tuple[str, Summary]]) -> RenderableType:
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(
-        title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
-    )
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index else "left", no_wrap=index > 0)
     return table

@@ -33,7 +33,7 @@ def why(
     if json:
         print_json({**explanation.facts, "paragraph": explanation.paragraph})
         return
-    console().print(explanation.paragraph, markup=False)
+    console().print(explanation.paragraph)
 
 
 def _explanation(log: StudyLog, directory: Path, trial: str) -> Explanation:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from orchestrator.cli.choosing import Directory, Json
 from orchestrator.cli.printing import console, print_json
@@ -46,7 +46,7 @@ def export(
         f"trial {record.number} ({record.family}, {record.num_parameters:,} parameters): {', '.join(exported.files)}"
     )
     print_checks(screen, exported.checks)
-    screen.print(f"[dim]from orchestrator import load_model; model = load_model({str(exported.folder)!r})[/]")
+    screen.print(f"from orchestrator import load_model; model = load_model({str(exported.folder)!r})", style="dim")
 
 
 def verify(
@@ -77,8 +77,8 @@ def verify(
 def print_checks(screen: Console, checks: Iterable[Check]) -> None:
     """One line each: what came of it, of what, the figures."""
     for check in checks:
-        style = _STYLES[check.outcome]
-        screen.print(f"  [{style}]{check.outcome:<8}[/]  {check.subject:<17}  {escape(check.detail)}", soft_wrap=True)
+        outcome = (f"{check.outcome:<8}", _STYLES[check.outcome])
+        screen.print(Text.assemble("  ", outcome, f"  {check.subject:<17}  {check.detail}"), soft_wrap=True)
 
 
 def _exportable(directory: Path, snapshot: StudySnapshot, trial: int | None) -> TrialRecord:

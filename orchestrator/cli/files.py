@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -69,7 +70,7 @@ def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path
             file.write_text(content, encoding="utf-8")
         except OSError as error:
             raise BadInputError(f"{file}: can't be written: {error.strerror}") from error
-    console().print(f"{path} is written; archfront search {path} runs it", markup=False, soft_wrap=True)
+    console().print(f"{path} is written; archfront search {shlex.quote(str(path))} runs it", soft_wrap=True)
 
 
 def schema() -> None:

@@ -19,8 +19,10 @@ from orchestrator.errors import BadInputError
 from orchestrator.report.wording import count
 
 if TYPE_CHECKING:
+    from orchestrator.measure.conditions import Setup
     from orchestrator.measure.exchange import Figures
     from orchestrator.measure.profile import DeviceProfile
+    from orchestrator.records import LatencyConditions
 
 
 def profile(
@@ -39,13 +41,14 @@ def profile(
 ) -> None:
     """Measure a study's device for about a minute, so that latency is predicted more closely than by a search alone."""
     config = load_study(study, overrides).config
+    if write_list is not None and figures is not None:
+        raise BadInputError("--list and --from are two steps", hint="--list first, then --from its figures")
     if write_list is not None:
         _write_lists(config, write_list)
         return
-    from orchestrator.measure.exchange import Figures
     from orchestrator.measure.profile import fit_profile, write_profile
 
-    for taken in [Figures.read(figures)] if figures is not None else _measured(config):
+    for taken in [_figures_of(figures, config)] if figures is not None else _measured(config):
         found = fit_profile(taken, config.space, config.task)
         _print_profile(found, write_profile(found, storage_of(storage)), num_networks=len(taken.networks))
 
@@ -105,6 +108,32 @@ def import_latency(
         screen.print(f"still to be measured there: {request}")
 
 
+def _figures_of(path: Path, config: SearchConfig) -> Figures:
+    """The figures of a file, which must be what the study asks for: no other study's profile is to be made of them."""
+    from orchestrator.measure.conditions import answers
+    from orchestrator.measure.exchange import Figures
+    from orchestrator.measure.forecast import setups_of
+    from orchestrator.objectives import LATENCY_MS
+
+    taken, setups = Figures.read(path), setups_of(config)
+    if any(answers(taken.conditions, setup) for setup in setups.values()):
+        return taken
+    raise BadInputError(
+        f"{path}: measured under other conditions than the study's: {_unlike(taken.conditions, setups[LATENCY_MS])}",
+        hint="measure what --list writes for this study, on its [latency] device",
+    )
+
+
+def _unlike(found: LatencyConditions, wanted: Setup) -> str:
+    """What differs, or could: a machine's own name and versions are told only where the study asks for nothing else."""
+    device, _, processor = found.device.partition(": ")
+    pairs = [("device", device, wanted.device)]
+    names = ("runtime", "num_threads", "batch_size", "input_shape")
+    pairs += [(name, str(getattr(found, name)), str(getattr(wanted, name))) for name in names]
+    told = [f"{name} {one}, not {other}" for name, one, other in pairs if one != other]
+    return "; ".join(told) or f"{processor}, or its software, is not what this machine has"
+
+
 def _print_profile(found: DeviceProfile, path: Path, *, num_networks: int) -> None:
     from orchestrator.measure.profile import MAX_MEAN_ERROR, MIN_RANK_CORRELATION
 
@@ -121,7 +150,7 @@ def _print_profile(found: DeviceProfile, path: Path, *, num_networks: int) -> No
         screen.print(f"  contended        {found.num_contended} of {num_networks}: something else was running")
     screen.print(str(path))
     if not found.is_good:
-        screen.print("[yellow]the goals are missed: profile again while nothing else runs[/]")
+        screen.print("the goals are missed: profile again while nothing else runs", style="yellow")
 
 
 def _write_lists(config: SearchConfig, path: Path) -> None:

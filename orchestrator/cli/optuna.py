@@ -21,5 +21,5 @@ def optuna(
 
     count = write_storage(read_log(directory), read_snapshot(directory), to)
     screen = console()
-    screen.print(f"{count:,} trials of {directory} in {shown(to)}", markup=False, soft_wrap=True)
-    screen.print(f"optuna-dashboard {shown(to)}", style="dim", markup=False, soft_wrap=True)
+    screen.print(f"{count:,} trials of {directory} in {shown(to)}", soft_wrap=True)
+    screen.print(f"optuna-dashboard {shown(to)}", style="dim", soft_wrap=True)

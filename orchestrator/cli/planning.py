@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from orchestrator.cli.files import Set, Study, load_study
 from orchestrator.cli.printing import console, print_json
@@ -28,7 +29,10 @@ def plan(
         str | None, typer.Option(help="A Ray cluster to plan for; default: $RAY_ADDRESS, else this machine.")
     ] = None,
     storage: Annotated[
-        Path | None, typer.Option(envvar=STORAGE, help="Where studies lie; earlier ones tell how long epochs take.")
+        str | None,
+        typer.Option(
+            help=f"Where studies lie; earlier ones tell how long epochs take. Default: ${STORAGE}, else runs/."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
@@ -70,8 +74,10 @@ def _print_known(config: SearchConfig, networks: Networks, layout: Layout, space
     screen = console()
     drawn = "" if networks.is_whole else f" of {networks.num_examined:,} drawn"
     screen.print(
-        f"[bold]{config.study.name}[/]: {networks.num_points:,.0f} architectures, "
-        f"{100 * networks.feasible_share:.0f} %{drawn} feasible"
+        Text.assemble(
+            (config.study.name, "bold"),
+            f": {networks.num_points:,.0f} architectures, {100 * networks.feasible_share:.0f} %{drawn} feasible",
+        )
     )
     _print_spread("parameters", networks.num_parameters)
     _print_spread("MACs", networks.macs)

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.display import Display, JsonDisplay, LineDisplay, LiveDisplay
+from orchestrator.cli.display import Display, JsonDisplay, LineDisplay
 from orchestrator.cli.files import Set, Study, load_study
+from orchestrator.cli.live import LiveDisplay
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import InterruptedStudyError
 from orchestrator.storage.places import Place, runs_folder
@@ -80,15 +81,15 @@ def place_of(given: str | None, name: str) -> Place:
     return Place.of(_storage(given), name)
 
 
-def storage_of(given: str | Path | None) -> Path:
+def storage_of(given: str | None) -> Path:
     """Where this machine has the directories of studies, and what they share: profiles, and MLflow's database."""
     return runs_folder(_storage(given))
 
 
-def _storage(given: str | Path | None) -> str:
+def _storage(given: str | None) -> str:
     """``--storage``, else ``$ARCHFRONT_STORAGE``, else ``runs/`` here; never a Ray job's folder: it is thrown away."""
     if given is not None:
-        return str(given)
+        return given
     if STORAGE in os.environ:
         return os.environ[STORAGE]
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:

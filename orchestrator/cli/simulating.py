@@ -73,7 +73,7 @@ def _print_table(results: dict[str, list[SearchResult]], *, title: str) -> None:
         ]
         printed.add_row(name, *ratios, f"{hypervolume:.3f}", *states)
     console().print(printed)
-    console().print("[dim]medians; a search ends with its budget, or at 99 % of the oracle's hypervolume[/]")
+    console().print("medians; a search ends with its budget, or at 99 % of the oracle's hypervolume", style="dim")
 
 
 def _median_text(values: Sequence[float]) -> str:

@@ -52,7 +52,7 @@ def train(
     freeze: Annotated[
         bool, typer.Option("--freeze", help="Train the last linear layer alone; with --pretrained.")
     ] = False,
-    epochs: Annotated[int, typer.Option(min=0, help="In place of the recipe's.", show_default=False)] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes, each with a GPU where there are GPUs.")] = 1,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of the weights, the order and the split. Default: the study's.")
@@ -69,7 +69,7 @@ def train(
         data=data,
         study=recipe,
         overrides=overrides,
-        epochs=epochs,
+        epochs=epochs or 0,
         seed=seed,
         weights=pretrained,
         freeze=freeze,
@@ -173,7 +173,7 @@ def _print_fitted(fitted: Fitted, to: Path) -> None:
     if fitted.exported is not None:
         screen.print(f"{to}: {', '.join(fitted.exported.files)}")
         print_checks(screen, fitted.exported.checks)
-    screen.print(f"[dim]archfront evaluate {to}[/]")
+    screen.print(f"archfront evaluate {shlex.quote(str(to))}", style="dim")
 
 
 def _score_rows(score: ClassificationScore) -> list[tuple[str, str]]:

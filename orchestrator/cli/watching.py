@@ -15,7 +15,16 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.cli.choosing import Directory, Json
-from orchestrator.cli.printing import console, fields_by_family, front_table, print_json, record_json, short_form
+from orchestrator.cli.printing import (
+    console,
+    fields_by_family,
+    front_table,
+    further_columns,
+    print_json,
+    record_json,
+    short_form,
+)
+from orchestrator.records import TrialState
 from orchestrator.report import wording
 from orchestrator.store.remote_study import open_directory, origin_of
 
@@ -63,11 +72,12 @@ def _look(directory: Path) -> StudyStatus:
 def _screen(found: StudyStatus) -> RenderableType:
     parts: list[RenderableType] = [Text(line) for line in _lines(found)]
     if found.front:
-        records = found.glance.snapshot.records
-        fields = fields_by_family(record.architecture for record in records)
+        snapshot = found.glance.snapshot
+        fields = fields_by_family(record.architecture for record in snapshot.records)
+        further = further_columns(snapshot.objectives, snapshot.constraints)
         is_provisional = any(record.latency is None for record in found.front)
         title = f"front{' so far' if is_provisional else ''}: {len(found.front)}"
-        parts += ["", front_table(found.front[:10], fields, title=title)]
+        parts += ["", front_table(found.front[:10], fields, title=title, further=further)]
     return Group(*parts)
 
 
@@ -77,6 +87,8 @@ def _lines(found: StudyStatus) -> Iterator[str]:
     yield f"  trials     {_counts(found)}"
     if pace := _pace(found):
         yield f"  pace       {pace}"
+    if found.num_further:
+        yield f"  further    {wording.count(found.num_further, 'training')} of finalists done"
     fields = fields_by_family(record.architecture for record in snapshot.records)
     for one in found.running:
         last = f", accuracy {wording.accuracy(one.record.reports[-1].accuracy)}" if one.record.reports else ""
@@ -95,7 +107,7 @@ def _held(found: StudyStatus) -> str:
     from orchestrator.status import Holder
 
     owner, last = found.glance.owner, found.glance.last_at
-    quiet = f"; last heard of {_ago(last)}" if last else ""
+    quiet = f"; last event {_ago(last)}" if last else ""
     if owner is None:
         return f"not running{quiet}"
     who = f"pid {owner.pid} on host {owner.host}"
@@ -107,7 +119,9 @@ def _held(found: StudyStatus) -> str:
 
 def _counts(found: StudyStatus) -> str:
     total = sum(found.states.values())
-    told = ", ".join(f"{count:,} {state.lower()}" for state, count in sorted(found.states.items()))
+    # What was running when a driver ended waits for the next one.
+    words = {TrialState.RUNNING: "interrupted"} if found.phase is None else {}
+    told = ", ".join(f"{count:,} {words.get(state, state.lower())}" for state, count in sorted(found.states.items()))
     of = f" of {found.num_trials:,}" if found.num_trials is not None else ""
     refused = sum(found.glance.snapshot.num_refused.values())
     more = f"; {wording.count(refused, 'suggestion')} refused untrained" if refused else ""
@@ -142,6 +156,7 @@ def _to_json(found: StudyStatus) -> dict[str, Any]:
         ],
         "trials_per_minute": None if found.rate_per_s is None else 60 * found.rate_per_s,
         "remaining_s": found.remaining_s,
+        "num_further": found.num_further,
         "tracking_behind": found.num_unsent,
         "tracking_behind_s": found.unsent_s,
         "errors": list(found.errors),

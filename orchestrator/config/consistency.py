@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.config.credentials import check_uri
 from orchestrator.config.data_rules import (
     DataSummary,
     check_data_and_recipe,
@@ -100,6 +99,11 @@ def _check_workers(resources: Resources, recipe: Recipe, problems: Problems) -> 
     if resources.engine is EngineName.INLINE and num_workers > 1 and problems.is_clean(engine, workers):
         rule = f"runs one worker a trial, and workers_per_trial = {num_workers}"
         problems.add(engine, rule, value="inline", hint='take "group"')
+    share = ("resources", "gpus_per_worker")
+    if 0 < resources.gpus_per_worker < 1 and num_workers > 1 and problems.is_clean(share, workers):
+        # NCCL refuses two ranks on one GPU, and Ray Train counts whole workers wrongly by sums of fractions.
+        rule = f"workers that train as one ({num_workers} a trial) take whole GPUs"
+        problems.add(share, rule, value=resources.gpus_per_worker, hint="take 1, or workers_per_trial = 1")
     _check_fewer_workers(resources, problems)
     if recipe.batch_size < 2 * num_workers and problems.is_clean(workers, batch):
         problems.add(
@@ -116,7 +120,8 @@ def _check_fewer_workers(resources: Resources, problems: Problems) -> None:
         problems.add(path, f"is more than workers_per_trial = {resources.workers_per_trial}", value=least)
     elif least and resources.resolved_engine is EngineName.INLINE:
         problems.warn(path, "has no effect without a group of workers", value=least)
-    if resources.autoscale and not resources.max_concurrent_trials:
+    concurrency = ("resources", "max_concurrent_trials")
+    if resources.autoscale and not resources.max_concurrent_trials and problems.is_clean(concurrency):
         rule = "needs max_concurrent_trials, which says how far the cluster shall grow"
         problems.add(("resources", "autoscale"), rule, value=True)
     gpus = resources.gpus_per_worker
@@ -166,9 +171,8 @@ def _check_tracking(tables: Tables, problems: Problems) -> None:
         problems.add(("tracking", "experiment"), "must not be empty", value="")
     if not uri or not problems.is_clean(path):
         return
-    check_uri(uri, problems)
     scheme, separator, rest = uri.partition("://")
-    if separator and problems.is_clean(path):
+    if separator:
         if scheme.partition("+")[0] not in _URI_SCHEMES:
             problems.add(path, "unknown scheme", value=uri, hint=f"known: {', '.join(_URI_SCHEMES)}")
         elif not rest:
@@ -190,7 +194,7 @@ def _warn_of_no_effect(tables: Tables, given: Mapping[str, Any], problems: Probl
         hint = "resources.gpus_per_worker gives trials a GPU"
         rule = "has no effect, because no trial has a GPU"
         problems.warn(("budget", "gpu_hours"), rule, value=tables.budget.gpu_hours, hint=hint)
-    if not tables.tracking.enabled and (is_given("tracking", "uri") or is_given("tracking", "experiment")):
+    if not tables.tracking.enabled and _table(given, "tracking").keys() - {"enabled"}:
         problems.warn(("tracking", "enabled"), "nothing is tracked, so the other settings have no effect", value=False)
 
 

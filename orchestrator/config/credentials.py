@@ -19,20 +19,17 @@ def is_secret(name: str) -> bool:
 
 
 def take_out_secrets(tables: dict[str, Any], problems: Problems) -> None:
-    """Removes every secret from the tables, with a problem that never shows its value."""
-    for path, table in list(_secret_keys(tables)):
-        problems.add(path, _RULE, hint=f"set {_variable(str(path[-1]))} instead")
-        del table[str(path[-1])]
-
-
-def check_uri(uri: str, problems: Problems) -> None:
-    """Refuses a tracking address that carries a user's name, a password or a token."""
-    if has_credentials(uri):
-        problems.add(("tracking", "uri"), _RULE, hint="set MLFLOW_TRACKING_URI to the whole address instead")
+    """Empties every secret of the tables, and every address that holds one; the problems never show a value."""
+    for path, within in list(_secrets(tables)):
+        problems.add(path, _RULE, hint=_way_out(path))
+        if is_secret(str(path[-1])):
+            del within[path[-1]]
+        else:
+            within[path[-1]] = ""
 
 
 def has_credentials(uri: str) -> bool:
-    """Whether an address holds more than a place."""
+    """Whether an address holds a password or a token."""
     try:
         parts = urlsplit(uri)
         return parts.password is not None or any(is_secret(key) for key, _ in parse_qsl(parts.query))
@@ -49,22 +46,22 @@ def holds_secret(value: Any) -> bool:
     return isinstance(value, str) and has_credentials(value)
 
 
-def _secret_keys(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Each key that would hold a secret, with the table that it is in."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _secret_keys(item, (*path, index))
-    if not isinstance(value, dict):
-        return
-    for name, item in value.items():
-        if is_secret(name):
-            yield (*path, name), value
-        else:
-            yield from _secret_keys(item, (*path, name))
+def _secrets(within: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Each key that would hold a secret, and each address with one, with the table or list that it is in."""
+    for key, item in within.items() if isinstance(within, dict) else enumerate(within):
+        is_address = isinstance(item, str) and "://" in item
+        if (isinstance(key, str) and is_secret(key)) or (is_address and has_credentials(item)):
+            yield (*path, key), within
+        elif isinstance(item, dict | list):
+            yield from _secrets(item, (*path, key))
 
 
-def _variable(name: str) -> str:
-    lowered = name.lower()
-    if "aws" in lowered or "access" in lowered:
-        return "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    return "MLFLOW_TRACKING_PASSWORD" if "passw" in lowered else "MLFLOW_TRACKING_TOKEN"
+def _way_out(path: KeyPath) -> str:
+    name = str(path[-1]).lower()
+    if path == ("tracking", "uri"):
+        return "set MLFLOW_TRACKING_URI to the whole address instead"
+    if not is_secret(name):
+        return "name the place alone: credentials come from the environment or from the node's role"
+    if "aws" in name or "access" in name:
+        return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
+    return f"set {'MLFLOW_TRACKING_PASSWORD' if 'passw' in name else 'MLFLOW_TRACKING_TOKEN'} instead"

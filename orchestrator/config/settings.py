@@ -247,7 +247,7 @@ class Resources:
         max_concurrent_trials: trials at a time; 0 means as many as fit.
         autoscale: trials for which there is no room yet wait until Ray's autoscaler has started nodes for them, up to
             max_concurrent_trials.
-        max_attempts: how often a trial whose workers died is started before it is FAILED.
+        max_attempts: how often in a row the workers of a trial may die, with no epoch gained, before it is FAILED.
     """
 
     engine: EngineName = EngineName.AUTO

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.config.consistency import study_name
 from orchestrator.config.schema import json_schema
 from orchestrator.objectives import DIRECTIONS, Direction, quantity_example
 from search_spaces.architecture import Task
@@ -50,7 +51,7 @@ def study_template(file: str, schema: str, *, task: Task) -> str:
         if name == "space":
             parts += [_SPACES.format(image_size=task.image_size), *(_family(one, task) for one in usable_families())]
         else:
-            parts.append("\n".join(_table(name, tables[name], own_name=Path(file).stem)) + "\n")
+            parts.append("\n".join(_table(name, tables[name], own_name=study_name(Path(file).stem))) + "\n")
     return "\n".join(parts)
 
 

@@ -114,10 +114,11 @@ def _interrupt(process: subprocess.Popen[str]) -> None:
     rest.start()
     try:
         process.wait(GRACE_S)
-    except BaseException:
+    except BaseException as error:
         process.terminate()
         process.wait()
-        raise
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
     finally:
         rest.join(1.0)
 

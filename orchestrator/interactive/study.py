@@ -6,8 +6,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.choosing import read_limit
 from orchestrator.errors import BadInputError
-from orchestrator.objectives import ACCURACY, LATENCY_MS, MACS, NUM_PARAMETERS, Constraint, parse_constraint
+from orchestrator.objectives import (
+    ACCURACY,
+    FILE_BYTES,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
+    TIMED,
+)
 from orchestrator.records import StudySnapshot, TrialRecord
 from orchestrator.report.view import view_of
 from orchestrator.selector import LatencyBasis, Policy, Selection, best
@@ -20,7 +30,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 _IDENTITY = ("family", "architecture")
-_FIGURES = ("test_accuracy", NUM_PARAMETERS, MACS, LATENCY_MS, "latency_low_ms", "latency_high_ms")
+_FIGURES = (
+    "test_accuracy",
+    NUM_PARAMETERS,
+    MACS,
+    LATENCY_MS,
+    "latency_low_ms",
+    "latency_high_ms",
+    FILE_BYTES,
+    PEAK_MEMORY_BYTES,
+    THROUGHPUT_PER_S,
+    "throughput_low_per_s",
+    "throughput_high_per_s",
+)
 """Columns of a front, beside its objectives."""
 
 
@@ -46,20 +68,17 @@ class Study:
     @property
     def trials(self) -> DataFrame:
         """One row per trial, indexed by its number, with the columns of ``trials.parquet``."""
-        from orchestrator.results import trial_table
-
-        rows: DataFrame = trial_table(self.snapshot).to_pandas().set_index("number")
-        return rows
+        return _rows(self.snapshot)
 
     @property
     def front(self) -> DataFrame:
         """The Pareto front, most accurate first: what tells its networks apart, and their figures."""
         view = view_of(self.snapshot)
-        rows = self.trials.loc[[record.number for record in view.front]]
+        rows = _rows(view.snapshot).loc[[record.number for record in view.front]]
         rows.insert(0, "architecture", [view.architecture(record) for record in view.front])
         names = dict.fromkeys([*_IDENTITY, *(one.name for one in view.snapshot.objectives), *_FIGURES])
         is_predicted = view.basis is LatencyBasis.PREDICTED
-        columns = [f"predicted_{name}" if is_predicted and name == LATENCY_MS else name for name in names]
+        columns = [f"predicted_{name}" if is_predicted and name in TIMED else name for name in names]
         return rows[[name for name in columns if name in rows]].dropna(axis="columns", how="all")
 
     def best(
@@ -68,6 +87,9 @@ class Study:
         max_params: str | float | None = None,
         max_latency: str | None = None,
         max_macs: str | float | None = None,
+        max_file: str | None = None,
+        max_memory: str | None = None,
+        min_throughput: str | None = None,
         min_accuracy: str | float | None = None,
         policy: str = Policy.ACCURATE,
     ) -> Selection:
@@ -76,6 +98,9 @@ class Study:
         Args:
             max_params, max_macs: such as ``1e6`` or ``"1M"``.
             max_latency: such as ``"5 ms"``.
+            max_file: of the file of weights, such as ``"5 MB"``.
+            max_memory: of inference, such as ``"20 MB"``.
+            min_throughput: images a second, such as ``"500 /s"``.
             min_accuracy: such as ``0.97`` or ``"97 %"``.
             policy: ``accurate``, ``knee``, ``small`` or ``fast``.
 
@@ -83,8 +108,16 @@ class Study:
             NothingFeasibleError: no COMPLETED trial is inside the limits; the nearest one is named.
             BadInputError: a limit or the policy can't be read.
         """
-        given = {NUM_PARAMETERS: max_params, LATENCY_MS: max_latency, MACS: max_macs, ACCURACY: min_accuracy}
-        limits = [_limit(name, value) for name, value in given.items() if value is not None]
+        given = {
+            "max_params": (NUM_PARAMETERS, max_params),
+            "max_latency": (LATENCY_MS, max_latency),
+            "max_macs": (MACS, max_macs),
+            "max_file": (FILE_BYTES, max_file),
+            "max_memory": (PEAK_MEMORY_BYTES, max_memory),
+            "min_throughput": (THROUGHPUT_PER_S, min_throughput),
+            "min_accuracy": (ACCURACY, min_accuracy),
+        }
+        limits = [read_limit(called, name, value) for called, (name, value) in given.items() if value is not None]
         snapshot = self.snapshot
         return best(snapshot.records, snapshot.objectives, [*snapshot.constraints, *limits], _policy(policy))
 
@@ -134,16 +167,16 @@ def open_study(directory: str | os.PathLike[str]) -> Study:
     return study
 
 
+def _rows(snapshot: StudySnapshot) -> DataFrame:
+    from orchestrator.results import trial_table
+
+    rows: DataFrame = trial_table(snapshot).to_pandas().set_index("number")
+    return rows
+
+
 def _number(trial: int | TrialRecord | Selection) -> int:
     record = trial.record if isinstance(trial, Selection) else trial
     return record.number if isinstance(record, TrialRecord) else int(record)
-
-
-def _limit(name: str, value: str | float) -> Constraint:
-    try:
-        return parse_constraint(name, value)
-    except ValueError as error:
-        raise BadInputError(f"{name} {value!r}: {error}") from error
 
 
 def _policy(name: str) -> Policy:

@@ -75,7 +75,8 @@ def axis_over(values: Sequence[float], *, start: float, end: float, scale: Scale
     """An axis that holds all values, with a margin; a single value stands in its middle."""
     low, high = min(values), max(values)
     if scale is Scale.LOG:
-        factor = (high / low) ** 0.06 if high > low else 2.0
+        # Figures that differ in their last digits alone have one logarithm.
+        factor = (high / low) ** 0.06 if high > low * (1 + 1e-9) else 2.0
         return Axis(low=low / factor, high=high * factor, start=start, end=end, scale=scale)
     margin = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
     return Axis(low=low - margin, high=high + margin, start=start, end=end, scale=scale)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.objectives import ACCURACY, DIRECTIONS, LATENCY_MS, MACS, NUM_PARAMETERS, Direction
+from orchestrator.objectives import (
+    ACCURACY,
+    DIRECTIONS,
+    LATENCY_MS,
+    MACS,
+    NUM_PARAMETERS,
+    THROUGHPUT_PER_S,
+    TIMED,
+    Direction,
+    cost,
+)
 from orchestrator.records import TrialRecord
 from orchestrator.report import wording
 from orchestrator.report.axes import BOTTOM, LEFT, RIGHT, TOP, Axis, Scale, axis_over, chart, frame
@@ -17,6 +27,7 @@ MAX_POINTS = 1000
 """Points beside the front that are drawn in one plane."""
 
 _TITLES = {NUM_PARAMETERS: "parameters", LATENCY_MS: "latency (ms)", MACS: "multiply-accumulates"}
+_TIMED_WORDS = {LATENCY_MS: "Latency", THROUGHPUT_PER_S: "Throughput"}
 
 
 def planes(view: StudyView) -> Html:
@@ -157,7 +168,7 @@ def figures(record: TrialRecord) -> str:
 def _description(view: StudyView, name: str) -> str:
     if not view.front:
         return f"{wording.count(len(view.completed), 'trial')} without a front: none is inside the constraints."
-    ordered: Sequence[TrialRecord] = sorted(view.front, key=lambda record: view.value(record, name))
+    ordered: Sequence[TrialRecord] = sorted(view.front, key=lambda record: cost(name, view.value(record, name)))
     return (
         f"{wording.count(len(view.front), 'network')} on the Pareto front among "
         f"{wording.count(len(view.completed), 'fully trained trial')}. Cheapest: trial {ordered[0].number}, "
@@ -169,12 +180,12 @@ def _description(view: StudyView, name: str) -> str:
 def _caption(view: StudyView, name: str, *, num_hidden: int) -> Html:
     sentences = ["Solid marks are the front, pale ones were trained fully and are dominated."]
     sentences += ["The line is the best accuracy at each cost of this plane alone."]
-    if name == LATENCY_MS and view.basis is LatencyBasis.MEASURED:
+    if name in TIMED and view.basis is LatencyBasis.MEASURED:
         sentences += ["Bars are 95\N{NO-BREAK SPACE}% intervals of the measured median;"]
         sentences += ["where they overlap, neither trial dominates the other."]
         sentences += ["Pale marks that were not measured stand at their prediction."]
-    if name == LATENCY_MS and view.basis is LatencyBasis.PREDICTED:
-        sentences += ["Latency is predicted."]
+    if name in TIMED and view.basis is LatencyBasis.PREDICTED:
+        sentences += [f"{_TIMED_WORDS[name]} is predicted."]
     if any(low < high for low, high in map(view.accuracy_ends, view.front)):
         sentences += ["Pale upright bars are 95\N{NO-BREAK SPACE}% intervals of the accuracy, cut off at the frame."]
     if num_hidden:

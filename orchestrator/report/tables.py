@@ -12,7 +12,6 @@ from orchestrator.report.view import StudyView, thinned
 from orchestrator.selector.certainty import is_too_close
 
 MAX_ROWS = 1000
-MAX_MESSAGE = 120
 
 _TRIAL_COLUMNS = (
     "trial",
@@ -52,7 +51,9 @@ def trial_table(view: StudyView) -> Html:
 
 
 def _closeness(view: StudyView) -> str:
-    """How many members can't be told from the most accurate one by their accuracy."""
+    """How many members can't be told from the most accurate one by their accuracy, if anybody knows."""
+    if view.num_validation is None and not view.has_seeds:
+        return " How far accuracies can be trusted is not known: nothing says how many validation images there were."
     first, *others = view.front
     close = [record for record in others if is_too_close(first, record, view.num_validation)]
     if not close:
@@ -78,7 +79,7 @@ def _trial_row(view: StudyView, record: TrialRecord) -> Html:
         _latest_accuracy(record),
         f"{len(record.reports):,}",
         wording.duration(record.wall_time_s),
-        ": ".join(part for part in (str(record.cause or ""), _shortened(record.message)) if part),
+        ": ".join(part for part in (str(record.cause or ""), wording.first_line(record.message)) if part),
     )
     kind = f"f{view.style(record)} on-front" if record.number in view.front_numbers else f"f{view.style(record)}"
     head = tag("th", str(record.number), scope="row")
@@ -112,8 +113,3 @@ def _latest_accuracy(record: TrialRecord) -> Html:
     if record.state is TrialState.COMPLETED or not record.reports:
         return joined([wording.accuracy(record.accuracy)])
     return tag("i", wording.accuracy(record.reports[-1].accuracy))
-
-
-def _shortened(message: str) -> str:
-    first = message.strip().splitlines()[0] if message.strip() else ""
-    return first if len(first) <= MAX_MESSAGE else f"{first[: MAX_MESSAGE - 1]}…"

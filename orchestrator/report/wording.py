@@ -96,6 +96,12 @@ def fields_that_differ(architectures: Iterable[Mapping[str, Any]]) -> frozenset[
     return frozenset(distinct or names)
 
 
+def first_line(message: str, *, most: int = 120) -> str:
+    """The first line of a message, cut where it is long: torch's errors have dozens."""
+    first = message.strip().partition("\n")[0].rstrip()
+    return first if len(first) <= most else f"{first[: most - 1]}…"
+
+
 def inline(value: Any) -> str:
     """Nested settings in one line, without those that are not set: ``name growth_rate, low 4, high 16``."""
     if isinstance(value, Mapping):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from orchestrator.errors import ArchfrontError
+from orchestrator.errors import ArchfrontError, chain_of
 from orchestrator.tracking.address import redacted
 
 MAX_LENGTH = 200
@@ -33,7 +33,6 @@ _KNOWN = {
 }
 """What MLflow's client says, by pattern, and what a person is told instead; the first that matches."""
 
-
 _REFUSED = {400, 403, 404, 405, 501}
 
 
@@ -47,19 +46,11 @@ def explain(error: BaseException, uri: str) -> str:
     if isinstance(error, ArchfrontError):
         return redacted(error.message, uri)
     place = redacted(uri, uri)
-    words = " ".join(_chain(error))
+    # MLflow puts the cause's text into its own, but not its type.
+    words = " ".join(f"{type(one).__name__}: {one}" for one in chain_of(error))
     for pattern, sentence in _KNOWN.items():
         if match := re.search(pattern, words):
             code = next((group for group in match.groups() if group), "")
             return redacted(sentence.format(code=code, place=f"MLflow at {place}"), uri)
     lines = str(error).strip().splitlines() or [""]
     return redacted(f"{type(error).__name__}: {lines[0]}", uri)[:MAX_LENGTH]
-
-
-def _chain(error: BaseException | None) -> list[str]:
-    """The error and what led to it; MLflow puts the cause's text into its own, but not its type."""
-    texts: list[str] = []
-    while error is not None and len(texts) < 8:
-        texts.append(f"{type(error).__name__}: {error}")
-        error = error.__cause__ or error.__context__
-    return texts

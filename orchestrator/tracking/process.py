@@ -71,7 +71,7 @@ class SenderProcess:
             line = process.stdout.readline()
         except (OSError, ValueError):  # ValueError: ended by another thread meanwhile
             line = ""
-        if not line:
+        if not line.endswith("\n"):  # nothing, or what was written of an answer before the process was killed
             with self._lock:
                 self._discard()
             raise ArchfrontError(f"the process that sends to MLflow ended (exit code {process.returncode})")

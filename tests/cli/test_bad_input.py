@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Archfront
 from tests.simulation import STUDY, Simulation, config_of
 
 
@@ -33,9 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def searched(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A search as a person starts it, with the process that supervises it."""
     return subprocess.run(
-        [sys.executable, "-m", "orchestrator", *arguments],
+        [sys.executable, "-m", "orchestrator", "search", *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
         capture_output=True,
@@ -65,17 +68,10 @@ def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         (["search", "deep.toml"], ["shrinks 8x8 images below one pixel", "use images of 16 pixels", "fewer than 5"]),
         (["search", "digits", "--trials", "0"], ["--set budget.trials=0", "at least 1"]),
         (["search", "digits", "--set", "recipe.epoch=3"], ["epoch", '"epochs"']),
-        (["search", "gpus.toml"], ["resources.gpus_per_worker = 8", "the cluster has 0 GPUs", "gpus_per_worker = 0"]),
-        (["search", "digits", "--workers-per-trial", "10"], ["workers_per_trial = 10", "room for"]),
         (
             ["search", "digits", "--set", 'constraints.num_parameters="<= 100"'],
             ["no architecture of this space has at most 100"],
         ),
-        (["search", "other.toml", "--storage", "runs"], ["recipe.epochs: 8 -> 9", "--fork NAME"]),
-        (["search", "other.toml", "--storage", "runs", "--fork", "a/b"], ['--fork "a/b"', "letters, digits"]),
-        (["search", "other.toml", "--storage", "runs", "--fork", "simulated"], ["--fork", "the study itself"]),
-        (["search", "other.toml", "--storage", "absent", "--fork", "new"], ["absent/simulated: no study"]),
-        (["search", "other.toml", "--storage", "lost"], ["study.db is gone", "archfront repair lost/simulated"]),
         (["front", "lost/simulated"], ["study.db is gone", "archfront repair lost/simulated"]),
         (["repair", "lost/simulated"], ["00002: none of its files can be read", "up to 7", "put a copy"]),
         (["repair", "runs/absent"], ["runs/absent: no study", "simulated"]),
@@ -85,28 +81,70 @@ def archfront(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         (["sync", "runs/simulated", "--uri", "http://host:99"], ["was sent to sqlite:", "give --all as well"]),
         (["search", "digits", "--nonsense"], ["No such option"]),
         (["front", "runs/absent"], ["runs/absent: no study", "simulated"]),
+        (["front", "~nobody-here/runs"], ["~nobody-here/runs: no study"]),
+        (["front", "n" * 300], ["nnn...: is too long for a path"]),
         (["best", "runs/simulated", "--max-latency", "2"], ['--max-latency "2"', "give a unit"]),
         (["best", "runs/simulated", "--max-params", "1x"], ['unknown unit "x"']),
         (["export", "runs/simulated", "--to", "x", "--trial", "99"], ["--trial 99", "trials 0 to 7"]),
         (["init", "two.toml"], ["two.toml: exists"]),
     ],
 )
-def test_the_message_says_what_and_how_to_mend_it(folder: Path, arguments: list[str], words: list[str]) -> None:
-    done = archfront(folder, *arguments)
+def test_the_message_says_what_and_how_to_mend_it(archfront: Archfront, arguments: list[str], words: list[str]) -> None:
+    done = archfront(*arguments)
+    assert done.code == 2, done.out + done.err
+    for word in words:
+        assert word in done.err, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["Usage: archfront search", "Missing argument 'STUDY'"]),
+        (["gpus.toml"], ["resources.gpus_per_worker = 8", "the cluster has 0 GPUs", "gpus_per_worker = 0"]),
+        (["digits", "--workers-per-trial", "10"], ["workers_per_trial = 10", "room for"]),
+        (["other.toml", "--storage", "runs"], ["recipe.epochs: 8 -> 9", "--fork NAME"]),
+        (["other.toml", "--storage", "runs", "--fork", "a/b"], ['--fork "a/b"', "letters, digits"]),
+        (["other.toml", "--storage", "runs", "--fork", "simulated"], ["--fork", "the study itself"]),
+        (["other.toml", "--storage", "absent", "--fork", "new"], ["absent/simulated: no study"]),
+        (["other.toml", "--storage", "lost"], ["study.db is gone", "archfront repair lost/simulated"]),
+    ],
+)
+def test_a_search_that_can_not_begin_says_what_and_how_to_mend_it(
+    folder: Path, arguments: list[str], words: list[str]
+) -> None:
+    done = searched(folder, *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr, done.stderr
 
 
-def test_nothing_inside_the_limits_is_exit_code_3(folder: Path) -> None:
-    done = archfront(folder, "best", "runs/simulated", "--max-params", "100")
-    assert done.returncode == 3
-    assert "100" in done.stderr
+def test_nothing_inside_the_limits_is_exit_code_3(archfront: Archfront) -> None:
+    done = archfront("best", "runs/simulated", "--max-params", "100")
+    assert done.code == 3
+    assert "100" in done.err
 
 
 def test_a_storage_that_cannot_be_written_is_named_before_anything_runs(folder: Path) -> None:
     (folder / "file").write_text("")
-    done = archfront(folder, "search", "digits", "--storage", "file")
+    done = searched(folder, "digits", "--storage", "file")
     assert done.returncode == 4
     assert "file/digits: can't be written" in done.stderr
+
+
+def test_a_terminal_without_utf_8_gets_a_front_all_the_same(folder: Path) -> None:
+    command = [sys.executable, "-m", "orchestrator", "front", "runs/simulated"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+
+
+def test_output_that_finds_no_room_is_said_in_two_lines(archfront: Archfront, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "__stdout__", full)
+        done = archfront("front", "runs/simulated", "--json")
+        with contextlib.suppress(OSError):
+            full.close()
+    assert done.code == 4
+    assert done.err == "error: standard output: No space left on device\n  make room\n"

@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from orchestrator.cli.behind import behind
-from orchestrator.cli.display import LineDisplay, closing
-from orchestrator.cli.printing import ShownFields
+from orchestrator.cli.display import LineDisplay
+from orchestrator.cli.endings import closing
+from orchestrator.storage.places import Place
 
 
 @dataclass
@@ -40,8 +41,8 @@ def test_it_is_told_from_the_first_error_on_or_when_it_grows(tracker: Sending | 
 
 def test_the_end_of_a_study_tells_whatever_is_left() -> None:
     written = io.StringIO()
-    shown: ShownFields = {}
-    Console(width=200, file=written).print(closing((), [], shown, Path("runs/x"), tracker=Sending(3, REFUSED)))  # type: ignore[arg-type]
+    place = Place(root=Path("runs/x"))
+    Console(width=200, file=written).print(closing("", place, tracker=Sending(3, REFUSED)))  # type: ignore[arg-type]
     assert f"tracking: behind 3 events ({REFUSED}); archfront sync runs/x" in written.getvalue()
 
 

@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
-from orchestrator.cli.app import run
+from orchestrator.objectives import format_quantity
+from tests.cli.conftest import Archfront
 from tests.simulation import STUDY, Simulation, config_of
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.out.split())
-
-    @property
-    def fields(self) -> Any:
-        return json.loads(self.out)
-
-
-Archfront = Callable[..., Done]
+from tests.test_further_objectives import ALL, GOALS
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +23,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         simulation = Simulation(folder / "runs" / name, config_of(folder, STUDY, *overrides))
         simulation.run()
         simulation.store.close()
+    goals = config_of(folder, STUDY + GOALS, "budget.trials=6", 'study.sampler="random"')
+    simulation = Simulation(folder / "runs" / "goals", goals, predictions=ALL)
+    simulation.run()
+    simulation.store.close()
     return folder
-
-
-@pytest.fixture
-def archfront(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Archfront:
-    """Runs the command line in this process."""
-    monkeypatch.chdir(folder)
-
-    def call(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["archfront", *arguments])
-        code = run()
-        out, err = capfd.readouterr()
-        return Done(code, out, err)
-
-    return call
 
 
 def test_best_explains_itself_in_words_and_as_json(archfront: Archfront) -> None:
@@ -85,6 +55,22 @@ def test_a_limit_that_nothing_meets_ends_with_3_and_the_nearest_miss(archfront: 
     assert "relax that limit" in done.err
 
 
+def test_every_figure_that_a_study_knows_can_be_limited_and_is_shown(archfront: Archfront) -> None:
+    limits = ("--max-file", "150 kB", "--max-memory", "1 GB", "--min-throughput", "900 /s", "--max-macs", "1G")
+    done = archfront("best", "runs/goals", *limits)
+    assert done.code == 0, done.err
+    for words in ("file", "memory", "throughput", "MACs", "throughput_per_s at least 900 /s"):
+        assert words in done.words
+    best = archfront("best", "runs/goals", *limits, "--json").fields["best"]
+    for name in ("file_bytes", "peak_memory_bytes"):
+        assert format_quantity(name, best[name]) in done.words
+    assert f"~{format_quantity('throughput_per_s', best['throughput_per_s'])}" in done.words
+    assert "throughput" not in archfront("front", "runs/one").out
+    done = archfront("best", "runs/goals", "--min-throughput", "900")
+    assert done.code == 2
+    assert '--min-throughput "900": give a unit' in done.err
+
+
 def test_compare_shows_both_studies_and_what_may_not_be_compared_as_a_warning(archfront: Archfront) -> None:
     done, fields = (
         archfront("compare", "runs/one", "runs/other"),
@@ -101,12 +87,22 @@ def test_compare_shows_both_studies_and_what_may_not_be_compared_as_a_warning(ar
 def test_status_of_a_study_that_does_not_run_says_what_goes_on_with_it(archfront: Archfront) -> None:
     done = archfront("status", "runs/one")
     assert done.code == 0, done.err
-    assert "one: not running; last heard of" in done.words
+    assert "one: not running; last event" in done.words
     assert "go on archfront search one --storage runs" in done.words
     fields = archfront("status", "runs/one", "--json").fields
     assert fields["holder"] == "nobody"
     assert sum(fields["states"].values()) == 14
     assert archfront("status", "runs/absent").code == 2
+
+
+def test_a_trial_that_no_driver_holds_is_interrupted_and_not_running(archfront: Archfront, tmp_path: Path) -> None:
+    simulation = Simulation(tmp_path / "runs" / "held", config_of(tmp_path, STUDY, 'study.name="held"'))
+    assert simulation.proposals.next() is not None
+    held = archfront("status", str(tmp_path / "runs" / "held"))
+    simulation.store.close()
+    left = archfront("status", str(tmp_path / "runs" / "held"))
+    assert "(1 running)" in held.words
+    assert "(1 interrupted)" in left.words
 
 
 def test_init_writes_a_study_file_that_its_schema_accepts(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from importlib import metadata
 from typing import Any
 
 import pytest
 import typer
 
-from orchestrator.cli.app import app
+from orchestrator.cli.app import app, run
 
 
 def commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -42,3 +43,11 @@ def test_every_option_and_argument_has_words(names: tuple[str, ...]) -> None:
     assert command.help, "a first line"
     silent = [parameter.name for parameter in command.params if not getattr(parameter, "help", "")]
     assert not silent
+
+
+def test_the_version_is_printed_before_anything_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["archfront", "--version", "search", "absent.toml"])
+    assert run() == 0
+    assert capsys.readouterr().out == f"archfront {metadata.version('archfront')}\n"

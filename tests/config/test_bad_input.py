@@ -260,6 +260,17 @@ TABLE = {
             " set MLFLOW_TRACKING_URI to the whole address instead"
         ),
     ),
+    "48 keys in an address of data": (
+        '[data]\nname = "parquet"\npath = "s3://me:hunter2@bucket/images"',
+        (
+            "study.toml:3: data.path: a secret has no place in a study file, because every study keeps a copy of it;"
+            " name the place alone: credentials come from the environment or from the node's role"
+        ),
+    ),
+    "48 key as an option of an address": (
+        '[study]\nwarm_start = ["runs/a", "s3://bucket/runs/b?secret_key=hunter2"]',
+        "study.toml:2: study.warm_start[1]: a secret has no place in a study file",
+    ),
     "unknown word": (
         '[recipe]\noptimizer = "adam"',
         'study.toml:2: recipe.optimizer = "adam": must be one of "sgd", "adamw"; did you mean "adamw"?',

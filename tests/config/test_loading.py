@@ -109,6 +109,10 @@ def test_a_byte_of_a_pipe_is_as_good_as_a_byte_of_a_file(tmp_path: Path) -> None
             '[tracking]\nenabled = false\nuri = "http://a"',
             "study.toml:2: tracking.enabled = false: nothing is tracked, so the other settings have no effect",
         ),
+        (
+            '[tracking]\nenabled = false\nregister = "digits"',
+            "study.toml:2: tracking.enabled = false: nothing is tracked, so the other settings have no effect",
+        ),
     ],
 )
 def test_a_setting_without_effect_is_a_warning(read: Read, text: str, warning: str) -> None:

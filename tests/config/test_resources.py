@@ -22,6 +22,7 @@ def loaded(folder: Path, *lines: str) -> Loaded:
     [
         (("autoscale = true",), "resources.autoscale = true: needs max_concurrent_trials"),
         (("gpus_per_worker = 1.5",), "resources.gpus_per_worker = 1.5: must be whole, or a fraction of one GPU"),
+        (("workers_per_trial = 2", "gpus_per_worker = 0.5"), "workers that train as one .2 a trial. take whole GPUs"),
         (("workers_per_trial = 2", "min_workers_per_trial = 3"), "is more than workers_per_trial = 2"),
         (
             (

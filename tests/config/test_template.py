@@ -40,6 +40,11 @@ def test_it_is_valid_as_it_stands_and_says_where_its_schema_is(tmp_path: Path) -
     assert max(map(len, TEMPLATE.splitlines())) <= 120
 
 
+def test_the_name_that_it_offers_is_one_that_a_study_may_have(tmp_path: Path) -> None:
+    offered = study_template("my first study.toml", "x.json", task=DIGITS_TASK).replace("#name = ", "name = ")
+    assert read(tmp_path, offered).study.name == "my-first-study"
+
+
 def test_every_table_and_key_is_there() -> None:
     written = tables()
     schema = json_schema()["properties"]

@@ -53,8 +53,12 @@ def test_a_study_survives_every_end_and_leaves_no_process(
         _wait_for_reports(cli, process, reported + 3)
         if reported == 0:
             _check_that_all_listen_on_loopback(process)
+        began = time.monotonic()
         end(process)
-        process.communicate(timeout=30)
+        _, error = process.communicate(timeout=30)
+        if name == "SIGINT":
+            assert time.monotonic() - began < 10
+            assert "resume with: archfront search tiny.toml" in error
         assert process.returncode == (-signal.SIGKILL if "SIGKILL" in name else 4), name
         deadline = time.monotonic() + 10
         while processes_left() and time.monotonic() < deadline:

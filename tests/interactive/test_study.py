@@ -15,6 +15,7 @@ from orchestrator.errors import BadInputError, NothingFeasibleError, StudyError
 from orchestrator.records import TrialState
 from orchestrator.store.reading import read_snapshot
 from tests.simulation import STUDY, Simulation, config_of
+from tests.test_further_objectives import ALL, GOALS
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,27 @@ def test_the_best_is_that_of_the_command_line(root: Path) -> None:
     assert "num_parameters at most 100,000" in choice.why
 
 
+def test_further_objectives_are_columns_of_the_front_and_limits_of_the_best(tmp_path: Path) -> None:
+    config = config_of(tmp_path, STUDY + GOALS, "budget.trials=4", 'study.sampler="random"')
+    simulation = Simulation(tmp_path / "goals", config, predictions=ALL)
+    simulation.run()
+    simulation.store.close()
+    study = orchestrator.open_study(tmp_path / "goals")
+    front = study.front
+    assert {"predicted_throughput_per_s", "file_bytes", "peak_memory_bytes"} <= set(front.columns)
+    choice = study.best(max_file="150 kB", max_memory="1 GB", min_throughput="900 /s")
+    assert choice.record.number in front.index
+    with pytest.raises(NothingFeasibleError, match="throughput_per_s"):
+        study.best(min_throughput="1e9 k/s")
+
+
 @pytest.mark.parametrize(
     ("limits", "words"),
-    [({"max_latency": 5}, "give a unit"), ({"policy": "tiny"}, "must be one of accurate"), ({"max_params": "x"}, "x")],
+    [
+        ({"max_latency": 5}, "max_latency 5: give a unit"),
+        ({"policy": "tiny"}, "must be one of accurate"),
+        ({"max_params": "x"}, "x"),
+    ],
 )
 def test_what_can_not_be_read_is_bad_input(root: Path, limits: dict[str, object], words: str) -> None:
     with pytest.raises(BadInputError, match=words):

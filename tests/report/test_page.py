@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.objectives import DIRECTIONS, MACS, NUM_PARAMETERS, Constraint, Objective
+from orchestrator.objectives import DIRECTIONS, MACS, NUM_PARAMETERS, THROUGHPUT_PER_S, Constraint, Objective
 from orchestrator.records import Cause, SeedResult, StudySnapshot, TrialState
 from orchestrator.report import render
 from orchestrator.selector import front
@@ -34,6 +34,7 @@ STUDIES = {
     "only running": snapshot_of(unfinished(0, TrialState.RUNNING)),
     "nothing feasible": dataclasses.replace(study(20), constraints=(Constraint(name=NUM_PARAMETERS, bound=1),)),
     "all equal": snapshot_of(*(completed(number, 0.9, 10_000, 1.0) for number in range(5))),
+    "all but equal": snapshot_of(*(completed(number, 0.9, 10_000, 7.0 + number * 1e-15) for number in range(2))),
     "all perfect": snapshot_of(*(completed(number, 1.0, 10_000 + number, 1.0) for number in range(5))),
     "all hopeless": snapshot_of(*(completed(number, 0.0, 10_000 + number, 1.0) for number in range(5))),
     "seven families": snapshot_of(
@@ -129,19 +130,21 @@ def test_a_thousand_trials_fit_into_half_a_megabyte() -> None:
     assert len(render(dataclasses.replace(study(1000), num_validation=359)).encode()) < 500_000
 
 
-def test_thousands_of_trials_are_thinned_and_the_page_says_so() -> None:
-    many = snapshot_of(*(completed(number, 0.9 - number / 40_000, 10_000 + number, 1.0) for number in range(3000)))
+def test_trials_beyond_the_limit_of_rows_are_thinned_and_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.report.tables.MAX_ROWS", 100)
+    many = snapshot_of(*(completed(number, 0.9 - number / 4_000, 10_000 + number, 1.0) for number in range(300)))
     page = read(render(many))
     rows = [row for table in tables(page, "trials") for row in table.all("tr") if "id" in row.attributes]
-    assert len(rows) == 1000
-    assert "of 3,000 trials, evenly chosen" in tables(page, "trials")[0].all("caption")[0].text
+    assert len(rows) == 100
+    assert "100 of 300 trials, evenly chosen" in tables(page, "trials")[0].all("caption")[0].text
 
 
-def test_a_study_whose_trials_are_all_on_the_front_is_drawn() -> None:
-    many = snapshot_of(*(completed(number, 0.5 + number / 4_000, 10_000 + number, 1.0) for number in range(1500)))
+def test_a_front_beyond_the_limit_of_rows_is_shown_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.report.tables.MAX_ROWS", 100)
+    many = snapshot_of(*(completed(number, 0.5 + number / 4_000, 10_000 + number, 1.0) for number in range(150)))
     page = read(render(many))
-    assert len(tables(page, "front")[0].all("tr")) == 1501
-    assert len(tables(page, "trials")[0].all("tr")) == 1501
+    assert len(tables(page, "front")[0].all("tr")) == 151
+    assert len(tables(page, "trials")[0].all("tr")) == 151
 
 
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;<!--\x00\ud800\U0001f600"
@@ -287,7 +290,27 @@ def test_members_that_accuracy_does_not_tell_apart_are_said_to_be_too_close_to_c
     members = [completed(number, 0.97 - number / 1000, 10_000 - number, 1.0 - number / 10) for number in range(3)]
     close = read(render(snapshot_of(*members, num_validation=300)))
     assert "trial 0 and all other 2 are too close to call" in tables(close, "front")[0].all("caption")[0].text
-    assert "too close to call: choose" not in render(snapshot_of(*members, num_validation=None))
+
+
+def test_a_study_that_did_not_record_its_validation_images_says_that_it_knows_no_intervals() -> None:
+    members = [completed(number, 0.97 - number / 1000, 10_000 - number, 1.0 - number / 10) for number in range(3)]
+    words = "How far accuracies can be trusted is not known"
+    page = render(snapshot_of(*members, num_validation=None))
+    assert words in tables(read(page), "front")[0].all("caption")[0].text
+    assert "intervals of the accuracy" not in page
+    assert words not in render(snapshot_of(*members, num_validation=300))
+
+
+def test_the_cheapest_by_throughput_is_the_fastest() -> None:
+    goals = (OBJECTIVES[0], Objective(name=THROUGHPUT_PER_S, direction=DIRECTIONS[THROUGHPUT_PER_S]))
+    slow, fast = (
+        completed(number, 0.9 - number / 10, 10_000, 1.0, predicted_throughput_per_s=100.0 * (1 + number))
+        for number in range(2)
+    )
+    page = read(render(snapshot_of(slow, fast, objectives=goals)))
+    (plane,) = page.all("svg", aria_labelledby="plane-throughput_per_s-title")
+    assert "Cheapest: trial 1, " in plane.all("desc")[0].text
+    assert "Throughput is predicted." in page.text
 
 
 def test_landmarks_say_what_they_are() -> None:

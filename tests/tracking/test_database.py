@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -31,11 +32,12 @@ def test_a_kill_in_the_middle_of_the_migration_leaves_no_database(tmp_path: Path
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not path.exists()
-    create_database(path)
-    with sqlite3.connect(path) as connection:
+    assert not path.parent.exists() or list(path.parent.iterdir()) == []
+
+
+def test_a_new_database_is_whole(empty_database: Path) -> None:
+    with contextlib.closing(sqlite3.connect(empty_database)) as connection:
         assert connection.execute("SELECT count(*) FROM experiments").fetchone() == (1,)
-    connection.close()
 
 
 def test_a_database_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
