@@ -55,10 +55,11 @@ class GroupShape:
 
 
 class WorkerGroups:
-    """All groups of a session, each kept by one ``TorchTrainer.fit()`` in an actor of its own."""
+    """All groups of a session, each kept by an actor of its own."""
 
-    def __init__(self, broker: Any, runs: list[Any]) -> None:
+    def __init__(self, broker: Any, keepers: list[Any], runs: list[Any]) -> None:
         self.broker = broker
+        self._keepers = keepers
         self._runs = runs
 
     @classmethod
@@ -69,8 +70,10 @@ class WorkerGroups:
         from orchestrator.training.broker import ON_HEAD, start_broker
 
         broker = start_broker(num_groups)
-        runner = ray.remote(num_cpus=0, resources=dict(ON_HEAD))(keep_group)
-        return cls(broker, [runner.remote(broker, index, study, shape) for index in range(num_groups)])
+        keeper = ray.remote(num_cpus=0, resources=dict(ON_HEAD))(GroupKeeper)
+        keepers = [keeper.remote() for _ in range(num_groups)]
+        runs = [one.keep.remote(broker, group, study, shape) for group, one in enumerate(keepers)]
+        return cls(broker, keepers, runs)
 
     def close(self, timeout_s: float = 30.0) -> None:
         """Ends all groups and waits until their CPUs are free."""
@@ -78,9 +81,15 @@ class WorkerGroups:
 
         ray.get(self.broker.close.remote())
         ray.wait(self._runs, num_returns=len(self._runs), timeout=timeout_s)
-        for run in self._runs:
-            ray.cancel(run, force=True)
-        ray.kill(self.broker)
+        for actor in (*self._keepers, self.broker):
+            ray.kill(actor)
+
+
+class GroupKeeper:
+    """Keeps one group; an actor, because Ray 2.60 aborts a driver that cancels a task just when it ends."""
+
+    def keep(self, broker: Any, group: int, study: StudyWork, shape: GroupShape) -> None:
+        keep_group(broker, group, study, shape)
 
 
 def keep_group(broker: Any, group: int, study: StudyWork, shape: GroupShape) -> None:
