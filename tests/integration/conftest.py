@@ -133,7 +133,7 @@ def processes_left(cli: Cli) -> Callable[[], Sequence[str]]:
 
 
 def living(before: Collection[int], name: str, value: str) -> list[str]:
-    """New processes of Ray and of ours in whose environment a variable has this value, or that have overwritten it."""
+    """New processes of Ray and of ours in whose environment a variable has this value, as far as that can be known."""
     found = []
     for process in psutil.process_iter(["name", "cmdline", "status"]):
         if process.pid in before or process.info["status"] == psutil.STATUS_ZOMBIE:
@@ -145,8 +145,11 @@ def living(before: Collection[int], name: str, value: str) -> list[str]:
 
 
 def _has(process: psutil.Process, name: str, value: str) -> bool:
+    """By the environment that it began with, or its parent, where its title lies over that; an orphan counts as one."""
     try:
-        environment: dict[str, str] = process.environ()
+        if "PATH" not in (environment := process.environ()):
+            parent = process.parent()
+            return parent is None or parent.pid == 1 or _has(parent, name, value)
     except psutil.Error:
         return process.is_running()
-    return environment.get(name, "") == value or "PATH" not in environment
+    return environment.get(name, "") == value
