@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 FRONT = (1, 4)
 NUM_TRIALS = 6
 

@@ -89,7 +89,7 @@ class Cli:
         assert len(files) > 10
         return [path for path in files if TOKEN.encode() in path.read_bytes()]
 
-    def run(self, *arguments: str, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout_s: float = 500) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments)
         try:
             out, error = process.communicate(timeout=timeout_s)
