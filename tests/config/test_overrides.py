@@ -58,6 +58,11 @@ def test_a_problem_of_an_override_names_the_override(problems: Problems) -> None
     assert problems(STUDY, "recipe.epochs=0") == ("--set recipe.epochs=0: must be at least 1",)
 
 
+def test_bytes_that_are_no_text_are_refused_where_a_word_is_expected(problems: Problems) -> None:
+    (problem,) = problems(STUDY, "latency.runtime=f\udcffolded")
+    assert problem.endswith(": must be text in UTF-8")
+
+
 def test_a_problem_within_an_override_names_the_key_too(problems: Problems) -> None:
     assert problems(STUDY, "space.densenet.bn_size=[0,4,4]") == (
         "--set space.densenet.bn_size=[0,4,4]: space.densenet.bn_size[2] = 4: is listed twice; keep one",
