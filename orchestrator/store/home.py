@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 SHIP_S = 0.5
 """How often what did not wait for its segment is sent."""
 BACKUP_S = 300.0
+CLAIMS_S = 5.0
+"""How often a driver looks whether another has claimed its study, which may wait for a gap between its segments."""
 
 
 class Home(Protocol):
@@ -136,7 +138,7 @@ class RemoteHome:
         self._remote.delete(History.of(self._remote).superseded())
 
     def _run(self) -> None:
-        backup_at = time.monotonic() + BACKUP_S
+        backup_at, look_at = time.monotonic() + BACKUP_S, time.monotonic()
         while not self._stopping.wait(SHIP_S):
             try:
                 self._log.ship()
@@ -146,10 +148,18 @@ class RemoteHome:
             with contextlib.suppress(ArchfrontError):  # tried again later; the log tells of a storage that is gone
                 self._tell_stop()
                 self._forget()
+                if time.monotonic() >= look_at:
+                    look_at = time.monotonic() + CLAIMS_S
+                    self._look_for_claims()
                 if time.monotonic() >= backup_at:
                     backup_at = time.monotonic() + BACKUP_S
                     if self._log.position != self._backed_up:
                         self.back_up()
+
+    def _look_for_claims(self) -> None:
+        newest = lease.highest_owner_epoch(self._remote)
+        if newest > self._database.owner_epoch:
+            self._log.end(taken_by=newest)
 
     def _tell_stop(self) -> None:
         if not self._is_stop_told and self._paths.stop_request(self._database.owner_epoch).exists():

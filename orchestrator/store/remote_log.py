@@ -32,6 +32,10 @@ class RemoteLog:
         if self._failure is not None:
             raise self._failure
 
+    def end(self, *, taken_by: int) -> None:
+        """Another driver has claimed the study: it need not race this one's next segments for the place of its seal."""
+        self._failure = self._failure or self._deposed(taken_by)
+
     def append(self, transaction: Transaction) -> None:
         """A transaction was committed. The caller holds the database's lock, which gives the order."""
         with self._lock:
@@ -64,12 +68,11 @@ class RemoteLog:
         position = Position(self.position.owner_epoch, self.position.seq + 1)
         content = Segment(position=position, transactions=self._leaving).encoded()
         if not self._remote.put_once(position.segment, content):
-            raise self._deposed(position)
+            found = self._remote.get(position.segment)
+            raise self._deposed(Segment.decoded(found, position).sealed_by if found else None)
         self.position, self.num_shipped, self._leaving = position, self.num_shipped + len(self._leaving), ()
 
-    def _deposed(self, position: Position) -> StudyError:
-        found = self._remote.get(position.segment)
-        by = Segment.decoded(found, position).sealed_by if found else None
+    def _deposed(self, by: int | None) -> StudyError:
         return StudyError(
             f"{self._remote}: another driver has taken this study over (owner epoch {by})",
             hint="this driver has written nothing since",

@@ -273,7 +273,7 @@ class StudyStore:
         for row in self._database.rows(sql, trial):
             if row["ended"] in DEATHS:
                 found.append(Cause(row["ended"]))
-            if row["epochs"] > (row["number"] > 1):
+            if row["epochs"] >= (1 if row["number"] == 1 else 2):
                 break
         return found
 

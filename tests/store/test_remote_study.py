@@ -20,7 +20,7 @@ from orchestrator.storage.shared_folder import SharedFolder
 from orchestrator.store import home
 from orchestrator.store.history import History, rebuild
 from orchestrator.store.home import RemoteHome
-from orchestrator.store.lease import news_since
+from orchestrator.store.lease import claim, news_since
 from orchestrator.store.messages import WorkerResult, write_result
 from orchestrator.store.opening import take
 from orchestrator.store.reading import read_log, read_snapshot
@@ -164,6 +164,23 @@ def test_a_deposed_driver_replaces_no_file_of_its_successor(simulation: Simulati
     assert open_remote(url).get("report.html") == b"new"
     deposed.close()
     successor.close()
+
+
+def test_a_driver_hears_of_a_claim_without_a_seal_however_fast_it_writes(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "SHIP_S", 0.01)
+    monkeypatch.setattr(home, "CLAIMS_S", 0.01)
+    store = simulated(url, tmp_path, "one").store
+    claim(open_remote(url), takeover=True)
+    with pytest.raises(StudyError, match=r"another driver has taken this study over \(owner epoch 2\)"):
+        _write_for_a_minute(store)
+
+
+def _write_for_a_minute(store: StudyStore) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        store.set_constants({"number": 1})
 
 
 def test_a_study_is_given_back_where_there_is_no_room_for_a_last_backup(
