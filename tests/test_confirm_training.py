@@ -66,6 +66,14 @@ def test_a_seed_whose_end_nobody_heard_is_not_trained_again(study: StudyWork) ->
     assert torch.equal(weights(model), before)
 
 
+def test_a_training_does_not_begin_when_its_session_is_to_stop(study: StudyWork) -> None:
+    request = StudyPaths(study.root).stop_request(study.owner_epoch)
+    request.parent.mkdir(parents=True, exist_ok=True)
+    request.touch()
+    assert train_here(study, WORK).kind is MessageKind.INTERRUPTED
+    assert not StudyPaths(study.root).trial(3).retrained.root.exists()
+
+
 def test_retraining_reads_the_validation_images_as_well(study: StudyWork) -> None:
     joined = dataclasses.replace(study, joins_validation=True)
     alone, together = study_dataset(study), study_dataset(joined)

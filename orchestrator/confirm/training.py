@@ -23,42 +23,70 @@ def train_again(
 ) -> Iterator[tuple[TrialWork, WorkerResult]]:
     """Each training as it ends; one whose workers died is taken up from its last checkpoint.
 
+    When they are to stop, it waits for all of them to have checkpointed.
+
     Raises:
         InterruptedStudyError: another driver has taken the study.
         StorageError: the workers can't write.
     """
-    import ray
+    pending = list(works)
+    slots = replace(layout, num_slots=min(layout.num_slots, len(pending)))
+    with _engine(study, slots, resources) as engine:
+        trainings = _Trainings(engine, max_attempts=resources.max_attempts)
+        for work in pending:
+            trainings.begin(work)
+        while trainings.waiting:
+            ended = trainings.next_end()
+            if ended is not None:
+                yield ended
+        if trainings.is_interrupted:
+            raise InterruptedStudyError("interrupted; trainings go on from their last checkpoints")
 
-    with _engine(study, layout, resources) as engine:
-        deaths: Counter[tuple[int, int]] = Counter()
-        waiting: dict[Any, TrialWork] = {}
 
-        def begin(work: TrialWork) -> None:
-            attempt = replace(work, token=secrets.token_hex(8))
-            waiting[engine.begin(attempt)] = attempt
+class _Trainings:
+    """Those that are under way, by the reference to the next message of each."""
 
-        for work in works:
-            begin(work)
-        while waiting:
-            (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
-            work = waiting.pop(ready)
-            message = _message(ready, work)
-            match message.kind:
-                case MessageKind.REPORT:
-                    waiting[engine.go_on(work)] = work
-                case MessageKind.END:
-                    assert message.result is not None
-                    yield work, message.result
-                case MessageKind.LOST:
-                    deaths[work.trial, work.seed] += 1
-                    if deaths[work.trial, work.seed] < resources.max_attempts:
-                        begin(work)
-                    else:
-                        yield work, _died(message.detail, deaths[work.trial, work.seed])
-                case MessageKind.INTERRUPTED if message.detail:
-                    raise StorageError(message.detail, hint="make room, then give the command again")
-                case MessageKind.INTERRUPTED:
-                    raise InterruptedStudyError("interrupted; trainings go on from their last checkpoints")
+    def __init__(self, engine: _Engine, *, max_attempts: int) -> None:
+        self.waiting: dict[Any, TrialWork] = {}
+        self.is_interrupted = False
+        self._engine = engine
+        self._max_attempts = max_attempts
+        self._deaths: Counter[tuple[int, int]] = Counter()
+
+    def begin(self, work: TrialWork) -> None:
+        attempt = replace(work, token=secrets.token_hex(8))
+        self.waiting[self._engine.begin(attempt)] = attempt
+
+    def next_end(self) -> tuple[TrialWork, WorkerResult] | None:
+        """Waits for a message; None where it ends no training."""
+        import ray
+
+        (ready, *_), _ = ray.wait(list(self.waiting), num_returns=1)
+        work = self.waiting.pop(ready)
+        message = _message(ready, work)
+        match message.kind:
+            case MessageKind.REPORT:
+                self.waiting[self._engine.go_on(work)] = work
+            case MessageKind.END:
+                assert message.result is not None
+                return work, message.result
+            case MessageKind.LOST:
+                return self._lost(work, message.detail)
+            case MessageKind.INTERRUPTED if message.detail:
+                raise StorageError(message.detail, hint="make room, then give the command again")
+            case MessageKind.INTERRUPTED:
+                self.is_interrupted = True  # the others hear of it as well
+        return None
+
+    def _lost(self, work: TrialWork, detail: str) -> tuple[TrialWork, WorkerResult] | None:
+        if self.is_interrupted:
+            return None
+        self._deaths[work.trial, work.seed] += 1
+        num_deaths = self._deaths[work.trial, work.seed]
+        if num_deaths >= self._max_attempts:
+            return work, _died(detail, num_deaths)
+        self.begin(work)
+        return None
 
 
 class _Engine(Protocol):
@@ -116,10 +144,12 @@ def _engine(study: StudyWork, layout: Layout, resources: Resources) -> Iterator[
 
 def train_here(study: StudyWork, work: TrialWork) -> Message:
     """The whole training in this process; nobody decides on its epochs."""
-    from orchestrator.training.attempt import keep_result, run_attempt
+    from orchestrator.training.attempt import StopSignal, keep_result, run_attempt
     from orchestrator.training.sharing import study_dataset
     from orchestrator.trial import InlineContext
 
+    if StopSignal(study).check():
+        return Message(trial=work.trial, token=work.token, kind=MessageKind.INTERRUPTED)
     context = InlineContext(study, work, tell=lambda _message: None)
     message = run_attempt(study, work, context, dataset=study_dataset(study))
     assert message is not None, "only a driver that decides ends a training without a message"

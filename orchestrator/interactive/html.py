@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.records import StudySnapshot
 from orchestrator.report import wording
 
 if TYPE_CHECKING:
-    from orchestrator.interactive.study import Study
+    from pandas import DataFrame
 
 
-def shown(study: Study) -> str:
+def shown(snapshot: StudySnapshot, front: DataFrame, directory: Path) -> str:
     """HTML that needs no script and no network."""
     from orchestrator.report import to_svg
 
-    snapshot = study.snapshot
-    place = f"<code>{escape(str(study.directory))}</code>"
+    place = f"<code>{escape(str(directory))}</code>"
     head = f"<p><b>{escape(snapshot.name)}</b>: {escape(_summary(snapshot))} · {place}</p>"
-    front = study.front
     if front.empty:
         return f"{head}<p>No trial stands on the front yet.</p>"
     table = front.rename_axis(index=None, columns="trial").to_html(border=0, float_format="{:.4f}".format, na_rep="")

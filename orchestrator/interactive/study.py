@@ -152,7 +152,7 @@ class Study:
     def _repr_html_(self) -> str:
         from orchestrator.interactive.html import shown
 
-        return shown(self)
+        return shown(self.snapshot, self.front, self.directory)
 
 
 def open_study(directory: str | os.PathLike[str]) -> Study:

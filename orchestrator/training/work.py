@@ -77,3 +77,7 @@ class TrialWork:
     token: str
     architecture: Mapping[str, Any]
     seed: int = 0
+
+    def is_same_training(self, other: TrialWork) -> bool:
+        """Whether two attempts train the same network from the same seed, and keep it in the same folder."""
+        return (self.trial, self.seed) == (other.trial, other.seed)

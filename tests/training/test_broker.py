@@ -10,9 +10,11 @@ from orchestrator.store.messages import Message, MessageKind
 from orchestrator.training.broker import Broker
 from orchestrator.training.work import TrialWork
 
+TRIALS = {"one": 1, "two": 2, "three": 3}
+
 
 def work(token: str) -> TrialWork:
-    return TrialWork(trial=0, token=token, architecture={})
+    return TrialWork(trial=TRIALS.get(token, 0), token=token, architecture={})
 
 
 def run(scene: Coroutine[Any, Any, Message]) -> Message:
@@ -76,3 +78,36 @@ def test_without_any_group_everything_is_lost_at_once() -> None:
 
     found = run(scene())
     assert (found.kind, found.detail) == (MessageKind.LOST, "no node has a GPU")
+
+
+def test_a_group_is_free_again_when_the_proxy_of_its_attempt_was_killed() -> None:
+    async def scene() -> Message:
+        broker = Broker(2)
+        await started(broker, "first attempt", 0)
+        report = Message(trial=0, token="first attempt", kind=MessageKind.REPORT)
+        reported = asyncio.create_task(broker.report(report))
+        assert await broker.poll("first attempt") == report
+        await broker.submit(work("second attempt"))  # by the proxy that Tune starts instead
+        await broker.submit(work("one"))
+        assert await broker.next(1) == work("one"), "the trial's folder is still written to"
+        assert not await reported
+        await broker.finish(0, None)
+        assert await broker.next(0) == work("second attempt")
+        end = Message(trial=0, token="second attempt", kind=MessageKind.END)
+        await broker.finish(0, end)
+        return await broker.poll("second attempt")
+
+    assert run(scene()).kind is MessageKind.END
+
+
+def test_an_attempt_that_waits_is_not_served_once_its_proxy_was_replaced() -> None:
+    async def scene() -> Message:
+        broker = Broker(1)
+        await broker.submit(work("first attempt"))
+        await broker.submit(work("second attempt"))
+        assert await broker.next(0) == work("second attempt")
+        await broker.finish(0, end := Message(trial=0, token="second attempt", kind=MessageKind.END))
+        assert await broker.poll("second attempt") == end
+        return end
+
+    run(scene())
