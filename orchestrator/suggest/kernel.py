@@ -94,7 +94,7 @@ class Kernel:
         """Covariances of some networks with others, without noise."""
         found_NM = np.empty((len(rows), len(columns)))
         for found_M, row in zip(found_NM, rows.tolist(), strict=True):
-            self._row(row).take(columns, out=found_M)
+            self._row(row).take(columns, out=found_M, mode="clip")  # "raise" would go by way of a buffer
         return found_NM
 
     def weighted(self, rows: Rows, weights_N: Array) -> Array:

@@ -43,6 +43,15 @@ class Suggestion:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How an ask ended, as Optuna is told."""
+
+    state: optuna.trial.TrialState
+    attributes: Mapping[str, float]
+    values: Sequence[float] | None = None
+
+
 class OptunaSampler:
     """An in-memory Optuna study that is brought up to date from the store before each ask.
 
@@ -110,43 +119,52 @@ class OptunaSampler:
         """
         for ask in asks[self._num_asks :]:
             if ask.number not in self._handles:
-                self._handles[ask.number] = self._replayed(ask)
-            for name, violation in ask.violations.items():
-                self._handles[ask.number].set_constraint(name, violation)
+                self._replay(ask, self._outcome(ask, record_of(ask.number)))
+            else:
+                for name, violation in ask.violations.items():
+                    self._handles[ask.number].set_constraint(name, violation)
         self._num_asks = len(asks)
-        for number in [number for number in self._handles if self._tell(asks[number], record_of(number))]:
-            del self._handles[number]
+        outcomes = {number: self._outcome(asks[number], record_of(number)) for number in self._handles}
+        for number, outcome in outcomes.items():
+            if outcome is not None:
+                self._tell(number, outcome)
 
-    def _tell(self, ask: Ask, record: TrialRecord | None) -> bool:
-        """Tells an ask's end; False while there is none."""
+    def _outcome(self, ask: Ask, record: TrialRecord | None) -> _Outcome | None:
+        """How an ask ended; None while it has not."""
         if ask.refusal is None and (record is None or not record.state.is_end):
-            return False
-        if record is not None:
-            for name, value in _user_attributes(record, is_timed=self._is_timed).items():
-                self._handles[ask.number].set_user_attr(name, value)
+            return None
+        attributes = {} if record is None else _user_attributes(record, is_timed=self._is_timed)
         if record is not None and record.state is TrialState.COMPLETED:
-            self._study.tell(ask.number, values=[record.predicted(item.name) for item in self._objectives])
-        else:
-            teaches = _teaches_as_bad(ask, record)
-            state = optuna.trial.TrialState.PRUNED if teaches else optuna.trial.TrialState.FAIL
-            self._study.tell(ask.number, state=state)
-        return True
+            values = tuple(record.predicted(item.name) for item in self._objectives)
+            return _Outcome(optuna.trial.TrialState.COMPLETE, attributes, values)
+        teaches = _teaches_as_bad(ask, record)
+        return _Outcome(optuna.trial.TrialState.PRUNED if teaches else optuna.trial.TrialState.FAIL, attributes)
 
-    def _replayed(self, ask: Ask) -> optuna.Trial:
-        """An ask of an earlier process, as Optuna had it then."""
+    def _tell(self, number: int, outcome: _Outcome) -> None:
+        handle = self._handles.pop(number)
+        for name, value in outcome.attributes.items():
+            handle.set_user_attr(name, value)
+        self._study.tell(number, values=outcome.values, state=outcome.state)
+
+    def _replay(self, ask: Ask, outcome: _Outcome | None) -> None:
+        """Adds an ask of an earlier process as Optuna had it then, with its end where it has one."""
         params = to_params(ask.point, self._space)
         self._study.add_trial(
             optuna.trial.create_trial(
-                state=optuna.trial.TrialState.RUNNING,
+                state=optuna.trial.TrialState.RUNNING if outcome is None else outcome.state,
+                values=None if outcome is None else outcome.values,
                 params=params,
                 distributions={name: self._distributions[name] for name in params},
+                user_attrs={} if outcome is None else dict(outcome.attributes),
                 system_attrs=dict(ask.attributes.get("trial", {})),
+                constraints=dict(ask.violations),
             )
         )
         for name, value in ask.attributes.get("study", {}).items():
             storage, study_id = self._storage()
             storage.set_study_system_attr(study_id, name, value)
-        return optuna.Trial(self._study, ask.number)  # trials of a study in memory are counted from 0
+        if outcome is None:
+            self._handles[ask.number] = optuna.Trial(self._study, ask.number)  # in memory they are counted from 0
 
     def _study_attributes(self) -> dict[str, Any]:
         storage, study_id = self._storage()
