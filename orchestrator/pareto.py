@@ -12,6 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+REFERENCE = 1.1
+"""Of a hypervolume, in every objective that is scaled to [0, 1]: the extremes of a front count a little as well."""
+
 _BLOCK = 256
 """Points compared with the front at a time: bounds the memory to front x 256 booleans."""
 

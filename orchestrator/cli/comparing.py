@@ -94,7 +94,7 @@ def _coverage(comparison: Comparison) -> Table:
 
 
 def _legend(comparison: Comparison) -> str:
-    from orchestrator.compare.volume import REFERENCE
+    from orchestrator.pareto import REFERENCE
 
     names = [one.name for one in comparison.ground.objectives]
     timed = " and ".join(name for name in names if name in TIMED)

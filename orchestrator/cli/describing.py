@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,9 @@ from rich.text import Text
 from orchestrator.cli.choosing import Json
 from orchestrator.cli.printing import console, print_json
 from orchestrator.errors import BadInputError
+from orchestrator.export.names import PREPROCESSING_FILE
 from orchestrator.report.wording import macs as macs_text
+from orchestrator.storage import read_json
 from search_spaces.errors import ArchitectureError
 from search_spaces.registry import find_architecture
 from search_spaces.summary import Summary, summarize
@@ -27,6 +30,8 @@ Networks = Annotated[
     ),
 ]
 
+IMAGENET_PIXELS = 224
+
 _LEGEND = Text(
     "layers: convolutions and linear ones; MACs: of one image; memory: of the whole batch, in float32", "dim"
 )
@@ -35,7 +40,15 @@ _LEGEND = Text(
 def describe(
     networks: Networks,
     *,
-    image_size: Annotated[int, typer.Option(min=1, max=4096, help="Side of the square images, in pixels.")] = 224,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=4096,
+            help="Side of the square images, in pixels. Default: an exported folder's own, else 224.",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images of a training step; its memory depends on them.")] = 32,
     num_classes: Annotated[int | None, typer.Option(help="In place of each network's own number.")] = None,
     compare: Annotated[
@@ -49,7 +62,8 @@ def describe(
             "--compare: there is one network only", hint=f"archfront describe {networks[0]} --compare resnet50"
         )
     overrides = {} if num_classes is None else {"num_classes": num_classes}
-    described = [(name, _summary(name, overrides, image_size=image_size, batch_size=batch_size)) for name in networks]
+    side = image_size or _own_image_size(networks[0])
+    described = [(name, _summary(name, overrides, image_size=side, batch_size=batch_size)) for name in networks]
     if json:
         print_json([_summary_json(name, summary) for name, summary in described])
         return
@@ -62,6 +76,12 @@ def _summary(name: str, overrides: dict[str, int], *, image_size: int, batch_siz
         return summarize(architecture, image_size=image_size, batch_size=batch_size)
     except ArchitectureError as error:
         raise ArchitectureError(f"{name}: {error.message}", hint=error.hint) from error
+
+
+def _own_image_size(name: str) -> int:
+    """That of the images which an exported network takes; presets are made for ImageNet's."""
+    path = Path(name).expanduser() / PREPROCESSING_FILE
+    return int(read_json(path)["image_size"]) if path.is_file() else IMAGENET_PIXELS
 
 
 def _stage_by_stage(name: str, summary: Summary) -> RenderableType:

@@ -20,9 +20,6 @@ from orchestrator.objectives import ACCURACY, Objective
 from orchestrator.records import TrialRecord
 from orchestrator.selector import LatencyBasis, figure
 
-REFERENCE = 1.1
-"""Of each scaled objective."""
-
 
 def scaled_points(
     trials: Mapping[str, Sequence[TrialRecord]], objectives: Sequence[Objective], basis: LatencyBasis
@@ -42,7 +39,7 @@ def scaled_points(
 
 
 def hypervolume(points_NM: NDArray[np.float64]) -> float:
-    return pareto.hypervolume(points_NM, np.full(points_NM.shape[1], REFERENCE))
+    return pareto.hypervolume(points_NM, np.full(points_NM.shape[1], pareto.REFERENCE))
 
 
 def coverage(points_NM: NDArray[np.float64], others_NM: NDArray[np.float64]) -> float:

@@ -17,9 +17,6 @@ from orchestrator.objectives import ACCURACY, Constraint, Objective, cost
 from orchestrator.records import TrialRecord, TrialState
 from orchestrator.selector import is_feasible
 
-REFERENCE = 1.1
-"""The reference point in every objective, where the front reaches from 0 to 1: its extremes count a little as well."""
-
 _LEAST_COST = 1e-9
 """A predicted latency may be 0, which has no logarithm."""
 
@@ -104,7 +101,7 @@ def relative_growth(before_FK: NDArray[np.float64], front_FK: NDArray[np.float64
     """By what share the hypervolume of a front exceeds that of an earlier one, which it dominates or equals."""
     ideal_K, spread_K = front_FK.min(axis=0), np.ptp(front_FK, axis=0)
     scale_K = np.where(spread_K > 0, spread_K, 1.0)
-    reference_K = np.full(front_FK.shape[1], REFERENCE)
+    reference_K = np.full(front_FK.shape[1], pareto.REFERENCE)
     now = pareto.hypervolume((front_FK - ideal_K) / scale_K, reference_K)
     then = pareto.hypervolume((before_FK - ideal_K) / scale_K, reference_K)
     return now / then - 1.0 if then > 0 else math.inf

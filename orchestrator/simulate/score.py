@@ -33,9 +33,6 @@ from orchestrator.errors import NothingFeasibleError
 from orchestrator.objectives import ACCURACY, LATENCY_MS, NUM_PARAMETERS, Constraint, Objective
 from orchestrator.simulate.table import ArchitectureTable, TableRow
 
-REFERENCE = 1.1
-"""Of each scaled objective."""
-
 _ROUNDING = 1e-9
 """Volumes that are summed in another order differ by less than this."""
 
@@ -208,4 +205,4 @@ def _scaled(raw_NM: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _hypervolume(points_NM: NDArray[np.float64]) -> float:
-    return pareto.hypervolume(points_NM, np.full(points_NM.shape[1], REFERENCE))
+    return pareto.hypervolume(points_NM, np.full(points_NM.shape[1], pareto.REFERENCE))

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator import pareto
 from orchestrator.suggest.improvement import expected_hypervolume_improvement, shifted_lognormal
 from orchestrator.suggest.kernel import Features, Rows
 from orchestrator.suggest.surrogate import Surrogate
 
 Array = NDArray[np.float64]
-
-REFERENCE = 1.1
-"""Of every objective; their ranges are scaled to [0, 1]."""
 
 ERROR_SHIFT = 0.003
 """Added to an error before its logarithm is taken: the last tenths of a per cent must not count for everything."""
@@ -111,7 +109,7 @@ def judge(
         lambda level: expected_below(low + unit * level) / unit,
         networks.objectives_ND[candidates],
         np.column_stack([(believed_N - low) / unit, front_D]),
-        reference=np.array([min(REFERENCE, (max_error - low) / unit)] + [REFERENCE] * front_D.shape[1]),
+        reference=np.array([min(pareto.REFERENCE, (max_error - low) / unit)] + [pareto.REFERENCE] * front_D.shape[1]),
     )
     return Worth(
         gain_M=gain_M,

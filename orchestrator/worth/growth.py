@@ -22,9 +22,6 @@ from orchestrator.records import TrialRecord, TrialState
 from orchestrator.selector import is_feasible
 from orchestrator.worth.spending import cost_s, full_cost_s, full_epochs
 
-REFERENCE = 1.1
-"""Of every objective, scaled to [0, 1] over the COMPLETED trials that are inside the limits."""
-
 NUM_ORDERS = 200
 NUM_POINTS = 101
 """Of the cost axis: each hundredth of what the study cost."""
@@ -73,7 +70,7 @@ def growth(
     if points_NM is None or not spent_N.any():
         return None
     axis_G = np.linspace(0.0, float(np.cumsum(spent_N)[-1]), NUM_POINTS)
-    reference_M = np.full(len(objectives), REFERENCE)
+    reference_M = np.full(len(objectives), pareto.REFERENCE)
     volume = pareto.hypervolume(points_NM, reference_M) / float(reference_M.prod())
     places = _Places.of(points_NM, volume)
     is_completed_N, is_pruned_N = (
@@ -131,7 +128,7 @@ class _Places:
         # The corner is dominated by all: there is a place, however little they dominate.
         candidates_QM = np.vstack([_even_spread(_num_candidates(volume), num_columns), np.ones(num_columns)])
         is_reached_QN = np.ones((len(candidates_QM), len(points_NM)), dtype=bool)
-        for place_Q, point_N in zip(REFERENCE * candidates_QM.T, points_NM.T, strict=True):
+        for place_Q, point_N in zip(pareto.REFERENCE * candidates_QM.T, points_NM.T, strict=True):
             is_reached_QN &= point_N <= place_Q[:, None]
         is_reached_QN = is_reached_QN[is_reached_QN.any(axis=1)]
         counts_Q = is_reached_QN.sum(axis=1)

@@ -91,6 +91,12 @@ def test_a_file_and_an_exported_folder_are_described_as_the_preset_is(describe: 
     assert all(one | {"name": preset["name"]} == preset for one in others)
 
 
+def test_an_exported_folder_is_described_for_its_own_images(describe: Describe) -> None:
+    Path("exported", "preprocessing.json").write_text(json.dumps({"image_size": 32}))
+    assert "images of 32 x 32, batch 32" in describe("exported").output
+    assert "images of 64 x 64, batch 32" in describe("exported", "--image-size", "64").output
+
+
 def test_the_name_of_a_file_is_no_markup(describe: Describe) -> None:
     Path("[red]network.json").write_bytes(Path("network.json").read_bytes())
     for arguments in (("[red]network.json",), ("[red]network.json", "resnet18")):

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator import pareto
 from orchestrator.compare import compare
 from orchestrator.compare.entry import Entry
-from orchestrator.compare.volume import REFERENCE, coverage, front_rows, hypervolume
+from orchestrator.compare.volume import coverage, front_rows, hypervolume
 from orchestrator.config.identity import frozen_settings
 from orchestrator.config.settings import SearchConfig
 from orchestrator.errors import BadInputError
@@ -193,4 +194,4 @@ def test_a_front_covers_all_points_and_has_their_volume(ones: Any) -> None:
     front = ones[front_rows(ones)]
     assert coverage(front, ones) == 1.0
     assert hypervolume(front) == pytest.approx(hypervolume(ones))
-    assert hypervolume(front) <= REFERENCE**3
+    assert hypervolume(front) <= pareto.REFERENCE**3

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orchestrator import pareto
 from orchestrator.objectives import ACCURACY, DIRECTIONS, MACS, NUM_PARAMETERS, Constraint, Objective
 from orchestrator.records import TrialRecord, TrialState
-from orchestrator.schedule.growth import REFERENCE, Archive, FrontGrowth, relative_growth
+from orchestrator.schedule.growth import Archive, FrontGrowth, relative_growth
 from tests.synthetic import OBJECTIVES, completed, measured, unfinished
 
 POINTS = st.lists(st.tuples(*[st.integers(0, 5).map(float)] * 3), max_size=40)
@@ -59,7 +59,7 @@ def plain_growth(records: list[TrialRecord], window: int) -> float | None:
     if not len(before):
         return None
     low, spread = now.min(axis=0), np.where(np.ptp(now, axis=0) > 0, np.ptp(now, axis=0), 1.0)
-    volumes = [pareto.hypervolume((front - low) / spread, [REFERENCE] * 3) for front in (before, now)]
+    volumes = [pareto.hypervolume((front - low) / spread, [pareto.REFERENCE] * 3) for front in (before, now)]
     return volumes[1] / volumes[0] - 1 if volumes[0] else math.inf
 
 

@@ -25,7 +25,7 @@ from orchestrator.objectives import (
     Constraint,
     Objective,
 )
-from orchestrator.simulate.score import REFERENCE, Completion, Scorer
+from orchestrator.simulate.score import Completion, Scorer
 from orchestrator.simulate.table import ArchitectureTable
 from search_spaces.architecture import Task
 from search_spaces.registry import architecture
@@ -75,17 +75,17 @@ def test_the_hypervolume_after_each_completion_is_that_of_everything_so_far(
     table = made_up_table(seed)
     scorer, trace = Scorer.of(table, chosen), shuffled_trace(table, seed, num=25)
     points = np.array([scorer.points[one.architecture_id] for one in trace])
-    whole = [pareto.hypervolume(points[:end], [REFERENCE] * len(chosen)) for end in range(1, len(trace) + 1)]
+    whole = [pareto.hypervolume(points[:end], [pareto.REFERENCE] * len(chosen)) for end in range(1, len(trace) + 1)]
     assert scorer.hypervolumes(trace).tolist() == pytest.approx(whole, abs=1e-12)
 
 
 def test_the_hypervolume_is_the_share_of_random_points_that_are_dominated() -> None:
     scorer = Scorer.of(made_up_table(3), THREE)
-    drawn = np.random.default_rng(0).uniform(0.0, REFERENCE, size=(100_000, 3))
+    drawn = np.random.default_rng(0).uniform(0.0, pareto.REFERENCE, size=(100_000, 3))
     dominated = np.zeros(len(drawn), dtype=bool)
     for point in scorer.points.values():
         dominated |= (point <= drawn).all(axis=1)
-    assert scorer.front_hypervolume == pytest.approx(dominated.mean() * REFERENCE**3, rel=0.01)
+    assert scorer.front_hypervolume == pytest.approx(dominated.mean() * pareto.REFERENCE**3, rel=0.01)
 
 
 @given(SEEDS, OBJECTIVES)
