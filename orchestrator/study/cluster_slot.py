@@ -57,7 +57,7 @@ class ClusterSlot:
 
     def __init__(self, setups: Mapping[str, Setup]) -> None:
         self._setups = setups
-        self._levels: dict[str, float | None] = {}
+        self._levels: dict[LatencyConditions, float | None] = {}
 
     @cached_property
     def conditions(self) -> tuple[LatencyConditions, ...]:
@@ -68,13 +68,13 @@ class ClusterSlot:
         """Nothing: to build on the node would disturb the trials that still run there."""
 
     def stand_at(self, predictors: Mapping[str, LatencyPredictor]) -> None:
-        here = dict(zip(self._setups, self.conditions, strict=True))
-        self._levels = {name: one.reference_ms for name, one in predictors.items() if one.conditions == here[name]}
+        self._levels = {one.conditions: one.reference_ms for one in predictors.values()}
 
     def measure(self, networks: Sequence[Architecture]) -> tuple[Timings, ...]:
         if not networks:
             return ()
-        timings, self._levels = self._on_node(_measured, list(networks), self._levels)
+        timings, levels = self._on_node(_measured, list(networks), self._levels)
+        self._levels = self._levels | levels
         return tuple(timings)
 
     def calibrate(self, networks: Sequence[Architecture], names: Sequence[str]) -> dict[str, LatencyPredictor]:
@@ -82,11 +82,31 @@ class ClusterSlot:
         return found
 
     def _on_node(self, function: Any, *arguments: Any, is_alone: bool = True) -> Any:
-        """What the function gives on the node; errors that are its user's business come back as they were."""
+        """What the function gives on the node, or on another where that one is lost meanwhile.
+
+        Errors that are its user's business come back as they were.
+        """
+        import ray
+
+        while True:
+            node = self._node
+            try:
+                found, message, hint = self._answer(node, function, arguments, is_alone=is_alone)
+            except ray.exceptions.RayError:
+                if _is_alive(node):
+                    raise
+                logger.warning("%s, which measures latency, is lost: another node does from here on", node.name)
+                for known in ("_node", "conditions"):
+                    self.__dict__.pop(known, None)
+                continue
+            if message:
+                raise (BadInputError if hint else ArchfrontError)(f"measuring on {node.name}: {message}", hint=hint)
+            return found
+
+    def _answer(self, node: _Node, function: Any, arguments: Sequence[Any], *, is_alone: bool) -> tuple[Any, str, str]:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        node = self._node
         needs = dict(node.resources)
         if self._setups[LATENCY_MS].device != CUDA:
             needs.pop("GPU", None)
@@ -102,10 +122,8 @@ class ClusterSlot:
         waiting = task.remote(function, dict(self._setups), *arguments)
         if not ray.wait([waiting], timeout=_PATIENCE_S)[0]:
             logger.warning("still waiting for %s, which is taken whole to measure: others may hold its CPUs", node.name)
-        found, message, hint = ray.get(waiting)
-        if message:
-            raise (BadInputError if hint else ArchfrontError)(f"measuring on {node.name}: {message}", hint=hint)
-        return found
+        answer: tuple[Any, str, str] = ray.get(waiting)
+        return answer
 
     @cached_property
     def _node(self) -> _Node:
@@ -125,6 +143,12 @@ class ClusterSlot:
         )
 
 
+def _is_alive(node: _Node) -> bool:
+    import ray
+
+    return any(one["NodeID"] == node.node_id and one["Alive"] for one in ray.nodes())
+
+
 def _tried(function: Any, setups: Mapping[str, Setup], *arguments: Any) -> tuple[Any, str, str]:
     """On the node: what the function gives, or the message and the hint of its error."""
     try:
@@ -138,11 +162,13 @@ def _conditions(setups: Mapping[str, Setup]) -> tuple[LatencyConditions, ...]:
 
 
 def _measured(
-    setups: Mapping[str, Setup], networks: list[Architecture], levels: Mapping[str, float | None]
-) -> tuple[tuple[Timings, ...], dict[str, float | None]]:
+    setups: Mapping[str, Setup], networks: list[Architecture], levels: Mapping[LatencyConditions, float | None]
+) -> tuple[tuple[Timings, ...], dict[LatencyConditions, float | None]]:
+    here = {name: conditions_of(setup) for name, setup in setups.items()}
     with local_slot(setups) as slot:
-        slot.set_levels(levels)
-        return slot.measure(networks), slot.levels
+        slot.set_levels({name: levels[conditions] for name, conditions in here.items() if conditions in levels})
+        timings = slot.measure(networks)
+        return timings, {here[name]: level for name, level in slot.levels.items()}
 
 
 def _calibrated(

@@ -65,7 +65,7 @@ def links(runs: Path) -> Iterator[dict[str, str]]:
     """What `archfront ui` prints of the study, while it serves it."""
     command = [sys.executable, "-m", "orchestrator", "ui", str(runs / "digits"), "--port", str(free_port())]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, bufsize=0, start_new_session=True)
     try:
         yield _printed_links(process)
         process.send_signal(signal.SIGINT)  # as Ctrl-C does
@@ -125,12 +125,13 @@ def test_the_table_has_the_columns_that_tell_trials_apart(page: playwright.Page,
     assert page.get_by_role("columnheader").filter(has_text=re.compile("^memory_efficient$")).count() == 0
 
 
-def _printed_links(process: subprocess.Popen[str]) -> dict[str, str]:
+def _printed_links(process: subprocess.Popen[bytes]) -> dict[str, str]:
+    """The pipe is read without a buffer: lines that came together and wait in one are not seen by select."""
     assert process.stdout is not None
     found: dict[str, str] = {}
     while len(found) < len(View):
         assert select.select([process.stdout], [], [], PATIENCE_MS / 1000)[0], "nothing is printed"
-        line = process.stdout.readline()
+        line = process.stdout.readline().decode()
         assert line, "it ended"
         title, _, url = line.strip().rpartition("  ")
         if url.startswith("http"):
