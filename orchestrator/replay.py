@@ -101,6 +101,10 @@ class _Ledger:
         trial = self._trial_of_ask.get(ask)
         return None if trial is None else self.records[trial]
 
+    @property
+    def running_asks(self) -> set[int]:
+        return {ask for ask, trial in self._trial_of_ask.items() if not self.records[trial].state.is_end}
+
     def lost_trials(self) -> list[int]:
         """None: that attempts were lost changes no suggestion."""
         return []

@@ -132,7 +132,7 @@ def _row(record: TrialRecord, *, is_on_front: bool) -> dict[str, Any]:
         **_time_figures(record),
         "num_epochs": len(record.reports),
         "pareto": is_on_front,
-        "reports": [asdict(report) for report in record.reports],
+        "reports": [report.to_dict() for report in record.reports],
     }
 
 

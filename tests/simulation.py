@@ -58,7 +58,8 @@ def open_store(root: Path, config: SearchConfig) -> StudyStore:
 
 
 def predict_latency_ms(architecture: Architecture) -> float:
-    return 0.05 + architecture.macs(8) * 1e-7 + 0.01 * len(architecture.layers(8))
+    layers = architecture.layers(8)
+    return 0.05 + sum(layer.macs for layer in layers) * 1e-7 + 0.01 * len(layers)
 
 
 def predict_latencies(points: Sequence[Point], columns: CostColumns) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -80,7 +79,7 @@ def add_epoch(folder: Path, report: EpochReport) -> bool:
     known = epochs(folder)
     if known and report.epoch <= known[-1].epoch:
         return False
-    write_json(folder / _EPOCHS_FILE, [dataclasses.asdict(one) for one in (*known, report)])
+    write_json(folder / _EPOCHS_FILE, [one.to_dict() for one in (*known, report)])
     return True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import shutil
 import signal
@@ -126,7 +125,7 @@ def _result(trained: Trained, reports: list[EpochReport], test: ClassificationSc
         "precision": str(trained.final.precision),
         "device": trained.device,
         "test": test.to_dict(),
-        "epochs": [dataclasses.asdict(report) for report in reports],
+        "epochs": [report.to_dict() for report in reports],
     }
 
 

@@ -8,7 +8,9 @@ Suffixes: N trials, M cost objectives, R rungs.
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,8 +34,12 @@ class History:
         self._columns = _Columns.empty(num_costs=num_costs, num_rungs=len(self._rungs))
 
     def observe(self, records: Mapping[int, TrialRecord]) -> None:
-        """Takes in what is new; a trial keeps its row for good."""
-        for number, record in records.items():
+        """Takes in what is new; a trial keeps its row for good.
+
+        Where records come in the order of before, which they do in a study, those that have not changed cost nothing.
+        """
+        is_new = map(operator.is_not, records.values(), itertools.chain(self._records, itertools.repeat(None)))
+        for number, record in list(itertools.compress(records.items(), is_new)):
             row = self._row_of.get(number)
             if row is None:
                 row = self._row_of[number] = len(self._records)

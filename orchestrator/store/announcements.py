@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from orchestrator.records import EpochReport, TrialRecord
@@ -61,7 +60,7 @@ def trial_started(record: TrialRecord, *, at_ms: int | None = None) -> Announcem
 
 
 def epoch_reported(number: int, report: EpochReport, *, at_ms: int | None = None) -> Announcement:
-    figures = asdict(report)
+    figures = report.to_dict()
     phases = figures.pop("phases") or {}
     speed = {"images_per_s": report.phases.images_per_s if report.phases else None}
     left_out = ("epoch", "num_images")

@@ -183,7 +183,7 @@ def trial_folders(paths: StudyPaths) -> dict[int, TrialPaths]:
 
 
 def _line(report: EpochReport) -> bytes:
-    return (json.dumps(sealed(asdict(report))) + "\n").encode()
+    return (json.dumps(sealed(report.to_dict())) + "\n").encode()
 
 
 def _report(line: str) -> EpochReport | None:
@@ -197,10 +197,15 @@ def _report(line: str) -> EpochReport | None:
 
 
 def _record_fields(record: TrialRecord) -> dict[str, Any]:
-    fields = asdict(record)
-    fields["test_score"] = record.test_score.to_dict() if record.test_score else None
-    fields["retrained"] = record.retrained.to_dict() if record.retrained else None
-    return fields
+    return {
+        **{name: getattr(record, name) for name in TrialRecord.__slots__},
+        "reports": [report.to_dict() for report in record.reports],
+        "latency": asdict(record.latency) if record.latency else None,
+        "throughput": asdict(record.throughput) if record.throughput else None,
+        "test_score": record.test_score.to_dict() if record.test_score else None,
+        "seeds": [asdict(one) for one in record.seeds],
+        "retrained": record.retrained.to_dict() if record.retrained else None,
+    }
 
 
 def _record(fields: Mapping[str, Any]) -> TrialRecord:

@@ -34,9 +34,8 @@ class Event:
 
     def to_payload(self) -> dict[str, Any]:
         """JSON values only; ``event_from`` gives an equal event back."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
-        }
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:

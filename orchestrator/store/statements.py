@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,8 +42,8 @@ def insert_announcements(connection: sqlite3.Connection, announcements: Sequence
 def replace_report(connection: sqlite3.Connection, trial: int, report: EpochReport, *, attempt: int) -> None:
     """A later attempt that redoes an epoch replaces what an earlier one said of it, and of all after it."""
     connection.execute("DELETE FROM report WHERE trial = ? AND epoch >= ?", (trial, report.epoch))
-    values = {name: value for name, value in asdict(report).items() if name != "phases"}
-    values |= {"trial": trial, "attempt": attempt, **(asdict(report.phases) if report.phases else {})}
+    values = report.to_dict()
+    values |= {"trial": trial, "attempt": attempt} | (values.pop("phases") or {})
     columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
     connection.execute(f"INSERT INTO report ({columns}) VALUES ({places})", values)  # noqa: S608 - names of fields
 

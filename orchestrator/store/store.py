@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,9 @@ class StudyStore:
         self.frozen: dict[str, Any] = json.loads(row["frozen"])
         self.constants: dict[str, Any] = json.loads(row["constants"])
         self.wall_time_s: float = row["wall_time_s"]
-        rows = database.rows("SELECT number, ask FROM trial")
-        self._trial_of_ask: dict[int, int] = {row["ask"]: row["number"] for row in rows}
-        self._running = {number for number, record in self.records.items() if record.state is TrialState.RUNNING}
+        asks = {row["number"]: row["ask"] for row in database.rows("SELECT number, ask FROM trial")}
+        self._trial_of_ask: dict[int, int] = {ask: number for number, ask in asks.items()}
+        self._running = {one: ask for one, ask in asks.items() if self.records[one].state is TrialState.RUNNING}
         self._live: set[int] = set()
         self._num_left: int | None = None
         attempts = database.rows("SELECT trial, token FROM attempt ORDER BY trial, number")
@@ -116,6 +116,7 @@ class StudyStore:
         shutil.rmtree(self.paths.trial(record.number).model, ignore_errors=True)  # see reuse
         self.asks.append(ask)
         self._trial_of_ask[ask.number] = record.number
+        self._running[record.number] = ask.number
         self._begin(replace(record, num_attempts=1), attempt)
         failpoint("store.after_trial_json")
         return attempt
@@ -196,7 +197,7 @@ class StudyStore:
             replace_report(connection, trial, report, attempt=record.num_attempts)
             update_trial(connection, changed)
             insert_announcements(connection, [epoch_reported(trial, report)])
-            self._log(connection, "epoch_reported", trial, {**asdict(report), "decision": decision})
+            self._log(connection, "epoch_reported", trial, {**report.to_dict(), "decision": decision})
             if prune is not None:
                 predicted = decision.get("predicted")
                 changed = replace(changed, state=TrialState.PRUNED, message=prune, predicted_accuracy=predicted)
@@ -249,7 +250,12 @@ class StudyStore:
 
     def lost_trials(self) -> list[int]:
         """Trials that are RUNNING while nobody works on them: interrupted, or their workers or driver died."""
-        return sorted(self._running - self._live)
+        return sorted(self._running.keys() - self._live)
+
+    @property
+    def running_asks(self) -> set[int]:
+        """The suggestions whose trials are RUNNING."""
+        return set(self._running.values())
 
     def record_of_ask(self, ask: int) -> TrialRecord | None:
         """The trial that a suggestion became; None where it was refused."""
@@ -357,7 +363,6 @@ class StudyStore:
     def _begin(self, record: TrialRecord, attempt: Attempt) -> None:
         self.records[record.number] = record
         self._tokens[record.number] = attempt.token
-        self._running.add(record.number)
         self._live.add(record.number)
         self._copies.write_start(record)
 
@@ -381,7 +386,7 @@ class StudyStore:
 
     def _after_end(self, record: TrialRecord, event: int) -> None:
         self.records[record.number] = record
-        self._running.discard(record.number)
+        self._running.pop(record.number, None)
         self._live.discard(record.number)
         self._copies.write_end(record, token=self._tokens[record.number], event=event)
         failpoint("store.after_final_json")

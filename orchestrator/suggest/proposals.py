@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +50,9 @@ class Ledger(Protocol):
 
     @property
     def num_live(self) -> int: ...
+
+    @property
+    def running_asks(self) -> Set[int]: ...
 
     def record_of_ask(self, ask: int) -> TrialRecord | None: ...
 
@@ -164,7 +167,7 @@ class Proposals:
         num_refused = 0
         while num_refused < MAX_SAMPLER_ASKS:
             num_trials = len(self._store.records)
-            self._sampler.observe(self._store.asks, self._visible)
+            self._sampler.observe(self._store.asks, self._visible, running=self._store.running_asks)
             try:
                 yield self._sampler.ask(len(self._store.asks))
             except LookupError:

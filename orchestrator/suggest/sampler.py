@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -110,12 +110,15 @@ class OptunaSampler:
             attributes={name: values for name, values in attributes.items() if values},
         )
 
-    def observe(self, asks: Sequence[Ask], record_of: Callable[[int], TrialRecord | None]) -> None:
+    def observe(
+        self, asks: Sequence[Ask], record_of: Callable[[int], TrialRecord | None], *, running: Set[int]
+    ) -> None:
         """Tells what has become of every ask since the last call; trials that run stay pending.
 
         Args:
             asks: all of them, in order.
             record_of: the trial that an ask became, by the ask's number.
+            running: asks whose trials have not ended; they are many, and nothing is looked up of them.
         """
         for ask in asks[self._num_asks :]:
             if ask.number not in self._handles:
@@ -124,7 +127,8 @@ class OptunaSampler:
                 for name, violation in ask.violations.items():
                     self._handles[ask.number].set_constraint(name, violation)
         self._num_asks = len(asks)
-        outcomes = {number: self._outcome(asks[number], record_of(number)) for number in self._handles}
+        moved = sorted(self._handles.keys() - running)
+        outcomes = {number: self._outcome(asks[number], record_of(number)) for number in moved}
         for number, outcome in outcomes.items():
             if outcome is not None:
                 self._tell(number, outcome)

@@ -2,8 +2,8 @@
 
 The real sampler, scheduler, store and outbox; training is made up and takes no time. Seconds are those in which Ray
 Tune's loop would wait: for a suggestion, for a report with its rung decision and COMMIT, for an end; and those of the
-processor, which a busy machine does not stretch. Memory is what the process has grown by since its first hundred
-trials. Then the study is opened again, as a resume does, and its outbox is sent to a real MLflow on this machine.
+processor, which a busy machine does not stretch. Memory is what the process has grown by since every slot had its
+first trial. Then the study is opened again, as a resume does, and its outbox is sent to a real MLflow on this machine.
 """
 
 from __future__ import annotations
@@ -34,9 +34,6 @@ from orchestrator.store.rows import Attempt
 from orchestrator.tracking.tracker import Tracker
 from tests.benchmarks.machine import parser, publish
 from tests.simulation import Simulation, accuracy_at, open_store
-
-WARM_UP_TRIALS = 100
-"""After which memory is counted: libraries and pools are there by then."""
 
 MLFLOW_S = 60.0
 """For so long events are sent."""
@@ -75,28 +72,27 @@ class Stopwatch:
 
 
 def search(simulation: Simulation, watch: Stopwatch, *, num_slots: int) -> tuple[float, list[int]]:
-    """All trials of the budget, each slot an epoch in turn.
+    """All trials of the budget: each slot an epoch in turn, and the next trial as soon as it is free.
 
     Returns:
         The bytes that a trial takes, and the events for MLflow that there were after each turn.
     """
-    process, before_bytes = psutil.Process(), 0
-    running: list[Attempt] = []
+
+    def start() -> Attempt | None:
+        if simulation.proposals.is_spent:
+            return None
+        with watch.timed("suggestion and start"):
+            return simulation.proposals.next()
+
+    process, records = psutil.Process(), simulation.store.records
+    running = list(itertools.islice(iter(start, None), num_slots))
+    before_bytes, num_before = process.memory_info().rss, len(records)
     num_events = []
-    while True:
-        while len(running) < num_slots:
-            with watch.timed("suggestion and start"):
-                attempt = simulation.proposals.next()
-            if attempt is None:
-                break
-            running.append(attempt)
-        if not before_bytes and len(simulation.store.records) >= WARM_UP_TRIALS:
-            before_bytes = process.memory_info().rss
-        if not running:
-            num_counted = len(simulation.store.records) - WARM_UP_TRIALS
-            return (process.memory_info().rss - before_bytes) / num_counted, num_events
-        running = [attempt for attempt in running if advance(simulation, watch, attempt)]
+    while running:
+        later = [attempt if advance(simulation, watch, attempt) else start() for attempt in running]
+        running = [attempt for attempt in later if attempt is not None]
         num_events.append(simulation.store.num_unacknowledged)
+    return (process.memory_info().rss - before_bytes) / (len(records) - num_before), num_events
 
 
 def advance(simulation: Simulation, watch: Stopwatch, attempt: Attempt) -> bool:

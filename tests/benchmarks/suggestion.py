@@ -36,6 +36,7 @@ class MemoryLedger:
         self.records: dict[int, TrialRecord] = {}
         self.asks: list[Ask] = []
         self.num_live = 0
+        self.running_asks: set[int] = set()
         self._trial_of_ask: dict[int, int] = {}
         rng = random.Random(0)
         known: set[str] = set()

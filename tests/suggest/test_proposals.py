@@ -112,7 +112,7 @@ def test_a_rebuilt_history_suggests_what_the_kept_one_does(tmp_path: Path, sampl
     number = len(kept.store.asks)
     suggestions = []
     for proposals in (kept.proposals, rebuilt):
-        proposals._sampler.observe(kept.store.asks, kept.store.record_of_ask)
+        proposals._sampler.observe(kept.store.asks, kept.store.record_of_ask, running=kept.store.running_asks)
         suggestions.append(proposals._sampler.ask(number))
     assert suggestions[0] == suggestions[1]
 
