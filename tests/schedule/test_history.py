@@ -89,3 +89,11 @@ def test_peers_stay_as_they_were_when_the_study_goes_on() -> None:
     peers = history.peers(RUNG, of=99)
     history.observe({0: completed(0, 0.8, 1000, 1.0), 1: completed(1, 0.7, 500, 1.0)})
     assert peers.final_N.tolist() == [0.9]
+
+
+def test_records_in_another_order_are_found_in_their_rows() -> None:
+    history = History(OBJECTIVES, RUNGS)
+    first, second = completed(0, 0.9, 1000, 1.0), completed(1, 0.7, 500, 1.0)
+    history.observe({0: first, 1: second})
+    history.observe({1: completed(1, 0.6, 500, 1.0), 0: first})
+    assert history.peers(RUNG, of=99).final_N.tolist() == [0.9, 0.6]
