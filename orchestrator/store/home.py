@@ -145,7 +145,8 @@ class RemoteHome:
             except ArchfrontError as error:  # the next transaction is refused with it
                 logger.info("nothing more is sent: %s", error.message)
                 return
-            with contextlib.suppress(ArchfrontError):  # tried again later; the log tells of a storage that is gone
+            # Tried again later; the log tells of a storage that is gone.
+            with contextlib.suppress(ArchfrontError, OSError):
                 self._tell_stop()
                 self._forget()
                 if time.monotonic() >= look_at:

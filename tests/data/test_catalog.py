@@ -1,3 +1,4 @@
+import ctypes
 import os
 import stat
 import subprocess
@@ -123,11 +124,13 @@ def _refusal(path: Path | str) -> str:
 
 @contextmanager
 def _ordinary_user() -> Iterator[None]:
-    """The rights of a file do not bind root."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
+    """The rights of a file do not bind root. Those of this thread alone change; the process may have others."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.setfsuid(65534)
     try:
         yield
     finally:
-        os.seteuid(user)
+        libc.setfsuid(0)

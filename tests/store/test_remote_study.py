@@ -56,11 +56,16 @@ class Faulty:
         return self.remote.put_once(name, content)
 
 
+_opened: list[StudyStore] = []
+
+
 @pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Of a study in a shared folder; this machine's own folders lie beside it."""
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of a study in a shared folder; this machine's own folders lie beside it. No thread of its drivers is left."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    return (tmp_path / "shared" / "simulated").as_uri()
+    yield (tmp_path / "shared" / "simulated").as_uri()
+    while _opened:
+        _opened.pop()._home.stop()
 
 
 @pytest.fixture
@@ -71,9 +76,9 @@ def simulation(url: str, tmp_path: Path) -> Simulation:
 def simulated(url: str, folder: Path, machine: str) -> Simulation:
     """A driver on a machine of its own, which takes the study from whoever had it."""
     config = config_of(folder, STUDY)
-    return Simulation(
-        folder / machine, config, store=open_study(folder / machine, config, url=url, takeover=machine != "one")
-    )
+    store = open_study(folder / machine, config, url=url, takeover=machine != "one")
+    _opened.append(store)
+    return Simulation(folder / machine, config, store=store)
 
 
 def fail(store: StudyStore, refuses: str, error: BaseException) -> None:
