@@ -16,7 +16,6 @@ from orchestrator.cli.printing import console, print_json
 from orchestrator.errors import BadInputError
 from orchestrator.export.names import PREPROCESSING_FILE
 from orchestrator.report.wording import macs as macs_text
-from orchestrator.storage import read_json
 from search_spaces.errors import ArchitectureError
 from search_spaces.registry import find_architecture
 from search_spaces.summary import Summary, summarize
@@ -80,8 +79,10 @@ def _summary(name: str, overrides: dict[str, int], *, image_size: int, batch_siz
 
 def _own_image_size(name: str) -> int:
     """That of the images which an exported network takes; presets are made for ImageNet's."""
-    path = Path(name).expanduser() / PREPROCESSING_FILE
-    return int(read_json(path)["image_size"]) if path.is_file() else IMAGENET_PIXELS
+    from orchestrator.measure.elsewhere import image_size_of
+
+    folder = Path(name).expanduser()
+    return image_size_of(folder) if (folder / PREPROCESSING_FILE).is_file() else IMAGENET_PIXELS
 
 
 def _stage_by_stage(name: str, summary: Summary) -> RenderableType:

@@ -85,7 +85,7 @@ def _read(paths: Sequence[Path], wish: Wish) -> tuple[Setup, list[tuple[Architec
 
 
 def _setup(path: Path, architecture: Architecture, wish: Wish) -> Setup:
-    side = wish.image_size or _image_size(path)
+    side = wish.image_size or image_size_of(path)
     return Setup(
         device=wish.device,
         num_threads=wish.num_threads,
@@ -95,11 +95,16 @@ def _setup(path: Path, architecture: Architecture, wish: Wish) -> Setup:
     )
 
 
-def _image_size(path: Path) -> int:
+def image_size_of(path: Path) -> int:
+    """Side of the images that an exported network takes, by its folder or its ``architecture.json``.
+
+    Raises:
+        BadInputError: the folder does not say it.
+    """
     folder = path.parent if path.name == ARCHITECTURE_FILE else path
     try:
         return int(json.loads((folder / _PREPROCESSING_FILE).read_bytes())["image_size"])
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         raise BadInputError(f"{path}: does not say how large its images are", hint="give --image-size") from None
 
 

@@ -97,6 +97,16 @@ def test_an_exported_folder_is_described_for_its_own_images(describe: Describe) 
     assert "images of 64 x 64, batch 32" in describe("exported", "--image-size", "64").output
 
 
+@pytest.mark.parametrize(
+    "content", ["{}", '{"image_size": "x"}', '{"image_size": Infinity}', "[1]", "no json", "[" * 99_999]
+)
+def test_a_folder_that_does_not_say_its_images_is_refused_with_the_way_out(describe: Describe, content: str) -> None:
+    Path("exported", "preprocessing.json").write_text(content)
+    done = describe("exported")
+    assert done.code == 2
+    assert "exported: does not say how large its images are\n  give --image-size" in done.errors
+
+
 def test_the_name_of_a_file_is_no_markup(describe: Describe) -> None:
     Path("[red]network.json").write_bytes(Path("network.json").read_bytes())
     for arguments in (("[red]network.json",), ("[red]network.json", "resnet18")):
