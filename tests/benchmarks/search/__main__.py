@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ def _measured(case: Case, options: argparse.Namespace) -> dict[str, Any]:
             print(f"{name} is left out: {method.module} is not installed")
             continue
         num_seeds = min(options.seeds, method.max_seeds or options.seeds)
-        outcomes[name] = Ledger(options.work, case, name).outcomes(num_seeds)
+        limited = replace(case, max_tables=min(case.max_tables, method.max_tables))
+        outcomes[name] = Ledger(options.work, limited, name).outcomes(num_seeds)
     oracle_cost_s = case.oracle_cost_s()
     found = rows(outcomes, oracle_cost_s)
     limits = ", ".join(f"{case.limit_s / cost_s:.3g}" for cost_s in oracle_cost_s)

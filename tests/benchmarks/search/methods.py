@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from orchestrator.config.settings import SamplerName, SchedulerName, SearchConfi
 from orchestrator.simulate.score import Trace
 from orchestrator.simulate.searches import simulated
 from orchestrator.simulate.table import ArchitectureTable
-from tests.benchmarks.search.moasha import MoashaPeer
+from tests.benchmarks.search.moasha import MoashaPeer, priority_as_released, priority_mended
 from tests.benchmarks.search.optuna_peers import gaussian_process, nsga2, tpe
 from tests.benchmarks.search.peer import Peer, Search, Stop, run_peer
 from tests.benchmarks.search.random_peers import RandomPeer, RungPeer
@@ -25,11 +26,13 @@ class Method:
 
     Attributes:
         max_seeds: fewer than asked for where a search takes minutes.
+        max_tables: given up sooner than the others, for the same reason.
         module: what must be installed.
     """
 
     search: Search
     max_seeds: int | None = None
+    max_tables: float = math.inf
     module: str = "orchestrator"
 
     @property
@@ -69,8 +72,17 @@ METHODS: Mapping[str, Method] = {
     "optuna TPE": Method(
         search=_of_peer(lambda config, seed, num_workers: tpe(config, seed=seed, num_workers=num_workers))
     ),
-    "optuna GP": Method(search=_of_peer(lambda config, seed, _: gaussian_process(config, seed=seed)), max_seeds=5),
+    "optuna GP": Method(
+        search=_of_peer(lambda config, seed, _: gaussian_process(config, seed=seed)), max_seeds=5, max_tables=0.3
+    ),
     "syne-tune MOASHA": Method(
-        search=_of_peer(lambda config, seed, _: MoashaPeer(config, seed=seed)), module="syne_tune", max_seeds=10
+        search=_of_peer(lambda config, seed, _: MoashaPeer(config, seed=seed, priority=priority_as_released)),
+        module="syne_tune",
+        max_seeds=5,
+    ),
+    "syne-tune MOASHA, mended": Method(
+        search=_of_peer(lambda config, seed, _: MoashaPeer(config, seed=seed, priority=priority_mended)),
+        module="syne_tune",
+        max_seeds=10,
     ),
 }

@@ -20,7 +20,7 @@ from tests.benchmarks.search.case import OBJECTIVES, Case
 from tests.benchmarks.search.figures import rows
 from tests.benchmarks.search.made_up import made_up_config, made_up_table
 from tests.benchmarks.search.methods import METHODS, OURS
-from tests.benchmarks.search.moasha import non_dominated_order
+from tests.benchmarks.search.moasha import priority_as_released, priority_mended
 from tests.benchmarks.search.outcome import Ledger, Outcome, measured
 from tests.benchmarks.search.peer import Peer, Stop, run_peer
 from tests.benchmarks.search.random_peers import RandomPeer, RungPeer
@@ -236,21 +236,34 @@ def test_a_ledger_runs_each_search_once(case: Case, tmp_path: Path) -> None:
 
 def test_moasha_orders_trials_front_by_front() -> None:
     points = np.random.default_rng(0).integers(0, 5, size=(40, 3)).astype(float)
-    ranks = pareto.ranks(points)[non_dominated_order(points)]
+    priorities = priority_mended(points)
+    assert sorted(priorities) == list(range(len(points)))
+    ranks = pareto.ranks(points)[priorities.argsort()]
     assert ranks.tolist() == sorted(ranks.tolist())
+
+
+def test_moasha_begins_a_front_with_the_best_accuracy_and_then_whoever_is_farthest() -> None:
+    front = np.array([[0.4, 1.0], [0.1, 4.0], [0.3, 2.0], [0.1, 4.0]])
+    dominated = np.array([[0.5, 5.0]])
+    assert priority_mended(np.concatenate([dominated, front])).tolist() == [4, 1, 0, 2, 3]
 
 
 # Recorded from NonDominatedPriority of syne-tune 0.16.0.
 @pytest.mark.parametrize(
-    ("num_objectives", "expected"),
+    ("moduli", "num_objectives", "expected"),
     [
-        (2, [11, 0, 6, 13, 7, 8, 3, 10, 5, 2, 12, 9, 1, 4]),
-        (3, [11, 0, 6, 13, 7, 5, 3, 10, 8, 9, 4, 2, 12, 1]),
+        ((17, 13, 7), 2, [11, 0, 6, 13, 7, 8, 3, 10, 5, 2, 12, 9, 1, 4]),
+        ((17, 13, 7), 3, [11, 0, 6, 13, 7, 5, 3, 10, 8, 9, 4, 2, 12, 1]),
+        ((5, 4, 3), 2, [4, 1, 8, 6, 9, 11, 12, 2, 0, 3, 7, 13, 5, 10]),
+        ((5, 4, 3), 3, [4, 6, 12, 9, 3, 11, 8, 0, 1, 2, 7, 5, 13, 10]),
     ],
+    ids=["two", "three", "two, repeated", "three, repeated"],
 )
-def test_moasha_orders_trials_as_syne_tune_does(num_objectives: int, expected: list[int]) -> None:
-    points = np.array([[(7 * i * i + 3) % 17, (5 * i + i**3) % 13, 11 * i % 7] for i in range(14)], dtype=float)
-    assert non_dominated_order(points[:, :num_objectives]).tolist() == expected
+def test_moasha_orders_trials_as_syne_tune_does(
+    moduli: tuple[int, int, int], num_objectives: int, expected: list[int]
+) -> None:
+    points = np.array([[7 * i * i + 3, 5 * i + i**3, 11 * i] for i in range(14)], dtype=float) % moduli
+    assert priority_as_released(points[:, :num_objectives]).tolist() == expected
 
 
 def outcome(seed: int, *costs_s: float, is_reached: bool = True) -> Outcome:
