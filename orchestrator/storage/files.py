@@ -18,8 +18,11 @@ _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP}
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, is_synced: bool = True) -> None:
     """Replaces a file in one step; a reader sees the old content or the new, never a part.
+
+    Args:
+        is_synced: it outlives a power cut that comes right after this; otherwise it may be torn or gone then.
 
     Raises:
         StorageError: the disk is full or can't be written; the old content is intact.
@@ -27,10 +30,11 @@ def write_bytes(path: Path, content: bytes) -> None:
     temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_synced(temporary, content)
+        _write(temporary, content, is_synced=is_synced)
         failpoint("storage.before_rename")
         temporary.replace(path)
-        sync_folder(path.parent)
+        if is_synced:
+            sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -46,7 +50,7 @@ def put_once(path: Path, content: bytes) -> bool:
     temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_synced(temporary, content)
+        _write(temporary, content)
         _link(temporary, path)
         sync_folder(path.parent)
     except FileExistsError:
@@ -135,11 +139,12 @@ def _link(temporary: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        _write_synced(path, temporary.read_bytes(), mode="xb")
+        _write(path, temporary.read_bytes(), mode="xb")
 
 
-def _write_synced(path: Path, content: bytes, *, mode: Literal["wb", "xb"] = "wb") -> None:
+def _write(path: Path, content: bytes, *, mode: Literal["wb", "xb"] = "wb", is_synced: bool = True) -> None:
     with path.open(mode) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if is_synced:
+            file.flush()
+            os.fsync(file.fileno())

@@ -29,9 +29,9 @@ def to_sealed(fields: Mapping[str, Any]) -> bytes:
     return (json.dumps(sealed(fields), indent=1, allow_nan=False) + "\n").encode()
 
 
-def write_sealed(path: Path, fields: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, fields: Mapping[str, Any], *, is_synced: bool = True) -> None:
     """Writes an object in one step."""
-    write_bytes(path, to_sealed(fields))
+    write_bytes(path, to_sealed(fields), is_synced=is_synced)
 
 
 def read_sealed(path: Path) -> dict[str, Any] | None:

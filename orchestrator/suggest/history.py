@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
-
-from orchestrator import pareto
 
 MAX_MODELLED = 128
 """Observations that a surrogate is conditioned on."""
@@ -37,13 +36,32 @@ class Observation:
     objectives: tuple[float, ...]
 
 
+class _Front:
+    """Observations that no other dominates; equal ones stay together, so that their order can't matter."""
+
+    def __init__(self) -> None:
+        self.members: list[Observation] = []
+        self._points_FK = np.empty((0, 0))
+
+    def add(self, observation: Observation) -> None:
+        point_K = np.array([observation.error, *observation.objectives])
+        points_FK = self._points_FK if self.members else np.empty((0, len(point_K)))
+        differs_F = (points_FK != point_K).any(axis=1)
+        if ((points_FK <= point_K).all(axis=1) & differs_F).any():
+            return
+        stays_F = (points_FK < point_K).any(axis=1) | ~differs_F
+        self.members = [*itertools.compress(self.members, stays_F.tolist()), observation]
+        self._points_FK = np.vstack([points_FK[stays_F], point_K])
+
+
 class History:
     """Observations, of which those on the front and an even sample of the others are modelled."""
 
     def __init__(self) -> None:
         self._by_trial: list[Observation] = []
         self._by_lot: list[tuple[str, Observation]] = []
-        self._front: list[Observation] = []
+        self._front = _Front()
+        self._modelled: list[Observation] | None = None
 
     def __len__(self) -> int:
         return len(self._by_trial)
@@ -51,7 +69,8 @@ class History:
     def add(self, observation: Observation) -> None:
         bisect.insort(self._by_trial, observation, key=lambda one: one.trial)
         bisect.insort(self._by_lot, (_lot(observation), observation), key=lambda pair: pair[0])
-        self._front = _front_with(self._front, observation)
+        self._front.add(observation)
+        self._modelled = None
 
     def first(self, count: int) -> list[Observation]:
         """Those of the lowest trial numbers."""
@@ -59,9 +78,14 @@ class History:
 
     def modelled(self) -> list[Observation]:
         """At most ``MAX_MODELLED``, by trial number: the front, and others drawn by lot."""
+        if self._modelled is None:
+            self._modelled = self._chosen()
+        return self._modelled
+
+    def _chosen(self) -> list[Observation]:
         if len(self) <= MAX_MODELLED:
             return list(self._by_trial)
-        chosen = {one.trial: one for one in _spread(self._front, _MAX_FRONT)}
+        chosen = {one.trial: one for one in _spread(self._front.members, _MAX_FRONT)}
         for _, one in self._by_lot:
             if len(chosen) == MAX_MODELLED:
                 break
@@ -71,13 +95,6 @@ class History:
 
 def _lot(observation: Observation) -> str:
     return hashlib.sha256(str(observation.trial).encode()).hexdigest()
-
-
-def _front_with(front: list[Observation], added: Observation) -> list[Observation]:
-    """Observations that no other dominates; equal ones stay together, so that their order can't matter."""
-    everyone = [*front, added]
-    stays = pareto.non_dominated(np.array([[one.error, *one.objectives] for one in everyone]))
-    return [one for one, is_on in zip(everyone, stays, strict=True) if is_on]
 
 
 def _spread(front: list[Observation], count: int) -> list[Observation]:

@@ -119,7 +119,7 @@ def _strips(points_F: Array, corner_D: Array) -> Iterator[tuple[float, list[Box]
     ``xs`` rises and ``ys`` falls: the corners of the staircase, between two that stand for its open ends.
     """
     xs, ys = [-np.inf, float(corner_D[0])], [float(corner_D[1]), -np.inf]
-    for level, x, y in points_F.tolist():
+    for level, x, y in zip(*points_F.T.tolist(), strict=True):
         first = bisect_left(xs, x)
         if ys[first - 1] <= y or (xs[first] == x and ys[first] <= y):
             continue

@@ -81,6 +81,7 @@ class KnownCostSampler(BaseSampler):
         self._num_spread = SPREAD_PER_FAMILY * len(space.families)
         self._history = History()
         self._open: dict[int, int] = {}  # rows of the pending trials, in the order of their numbers
+        self._ended: list[int] = []  # trials whose ends are to be learnt from
         self._num_seen = 0
         self.reason: Mapping[str, Any] = {}
 
@@ -112,6 +113,13 @@ class KnownCostSampler(BaseSampler):
     ) -> Any:
         raise AssertionError(f"{param_name} belongs to no point of the space")
 
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Optuna calls it when a trial ends, so that a thousand pending ones need not be looked through."""
+        if trial.number in self._open:
+            self._ended.append(trial.number)
+
     def _take_in(self, trials: Sequence[FrozenTrial]) -> None:
         """What was suggested since the last time is pending, and nobody gets it again."""
         self._describe(trial.params for trial in trials[self._num_seen :])
@@ -119,15 +127,17 @@ class KnownCostSampler(BaseSampler):
             self._open[trial.number] = row = self._row_of[_key(trial.params)]
             if row < len(self._pool):
                 self._is_left[row] = False
+            if trial.state.is_finished():
+                self._ended.append(trial.number)
         self._num_seen = max(self._num_seen, len(trials))
 
     def _learn_from(self, trials: Sequence[FrozenTrial]) -> None:
         """Of the pending trials that have ended."""
-        running = TrialState.RUNNING  # looked up once, not for each of a thousand trials
-        for number in [number for number in self._open if trials[number].state is not running]:
+        for number in self._ended:
             observation = self._observation(trials[number], self._open.pop(number))
             if observation is not None:
                 self._history.add(observation)
+        self._ended.clear()
 
     def _describe(self, drawn: Iterable[Mapping[str, Any]]) -> None:
         """Gives rows to networks that the pool lacks, drawn by somebody else."""
