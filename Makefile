@@ -35,6 +35,7 @@ bench: .venv/.installed-dev
 	$(BIN)/python -m tests.benchmarks.orchestration
 	$(BIN)/python -m tests.benchmarks.memory
 	$(BIN)/python -m tests.benchmarks.suggestion
+	$(BIN)/python -m tests.benchmarks.pending
 	$(BIN)/python -m tests.benchmarks.decision
 	$(BIN)/python -m tests.benchmarks.step
 	$(BIN)/python -m tests.benchmarks.input

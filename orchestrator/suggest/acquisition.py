@@ -20,9 +20,9 @@ Array = NDArray[np.float64]
 ERROR_SHIFT = 0.003
 """Added to an error before its logarithm is taken: the last tenths of a per cent must not count for everything."""
 
-MAX_CONDITIONED = 128
+MAX_CONDITIONED = 32
 """Pending networks that lower the deviation of their like, the newest; all of them count in the front that is to be
-improved. With a thousand of them a suggestion would take several times as long."""
+improved. More make suggestions dearer and the search no cheaper (``tests/benchmarks/pending.py``)."""
 
 _MIN_ERROR_RANGE = 0.02
 

@@ -38,8 +38,8 @@ PREDICTED_ACCURACY = "predicted_accuracy"
 MAX_JUDGED = 1_500
 """Candidates that one suggestion looks at: another draw each time where the pool holds more.
 
-Beside more pending trials than the model takes in they are fewer in proportion: as many suggestions look at the pool
-together, and each must not take longer for it."""
+Beside more than ``_MANY_PENDING`` trials they are fewer in proportion: as many suggestions look at the pool together,
+and each must not take longer for it."""
 
 SPREAD_PER_FAMILY = 2
 """Suggestions that are spread over the sizes of each family before anything is modelled.
@@ -51,6 +51,7 @@ MIN_OBSERVED = 3
 
 _SPREAD_QUANTILES = (0.02, 0.5)
 _NUM_ALIKE = 6
+_MANY_PENDING = 128
 
 
 class KnownCostSampler(BaseSampler):
@@ -220,7 +221,7 @@ class KnownCostSampler(BaseSampler):
         return int(judged[best])
 
     def _judged(self, number: int, left: Rows) -> Rows:
-        count = MAX_JUDGED * acquisition.MAX_CONDITIONED // max(acquisition.MAX_CONDITIONED, len(self._open))
+        count = MAX_JUDGED * _MANY_PENDING // max(_MANY_PENDING, len(self._open))
         if len(left) <= count:
             return left
         rng = np.random.default_rng(derive_seed(self._seed, "judged", number))

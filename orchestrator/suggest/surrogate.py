@@ -32,12 +32,14 @@ class Surrogate:
 
     Attributes:
         rows: of the networks whose values are given.
+        covariance_NN: of those networks, without noise.
         unit: deviation of those values.
         mean_N: what is believed of every network.
     """
 
     kernel: Kernel
     rows: Rows
+    covariance_NN: Array
     unit: float
     mean_N: Array
 
@@ -45,20 +47,26 @@ class Surrogate:
     def conditioned(cls, kernel: Kernel, rows: Rows, values_N: Array) -> Self:
         """The process given the values of some networks; equal networks may have different values."""
         offset, unit = _standard(values_N)
-        factor_NN = _factor(kernel.between(rows, rows), kernel)
+        covariance_NN = kernel.between(rows, rows)
+        factor_NN = _factor(covariance_NN, kernel)
         weights_N = cho_solve((factor_NN, True), (values_N - offset) / unit, check_finite=False)
-        return cls(kernel=kernel, rows=rows, unit=unit, mean_N=offset + unit * kernel.weighted(rows, weights_N))
+        mean_N = offset + unit * kernel.weighted(rows, weights_N)
+        return cls(kernel=kernel, rows=rows, covariance_NN=covariance_NN, unit=unit, mean_N=mean_N)
 
     def std(self, others: Rows, *, beside: Rows) -> Array:
         """Standard deviation of their noiseless values, ``std_M``, as if ``beside`` had ended as predicted, too.
 
         What equals its prediction changes no mean.
         """
-        rows = np.concatenate([self.rows, beside])
-        covariances = self.kernel.between(rows, np.concatenate([rows, others]))
+        rows, num_known = np.concatenate([self.rows, beside]), len(self.rows)
+        covariance_NN = np.zeros((len(rows), len(rows)))  # a factor is made of its lower half alone
+        covariance_NN[:num_known, :num_known] = self.covariance_NN
+        covariance_NN[num_known:] = self.kernel.between(beside, rows)
+        covariance_NM = self.kernel.between(rows, others)
         self.kernel.forget_but(rows.tolist())  # of networks that were pending before
-        factor_NN = _factor(covariances[:, : len(rows)], self.kernel)
-        explained_NM = solve_triangular(factor_NN, covariances[:, len(rows) :], lower=True, check_finite=False)
+        explained_NM = solve_triangular(
+            _factor(covariance_NN, self.kernel), covariance_NM, lower=True, check_finite=False
+        )
         variance_M = self.kernel.diagonal_N[others] - np.einsum("nm,nm->m", explained_NM, explained_NM)
         std_M: Array = self.unit * np.sqrt(np.maximum(variance_M, 1e-8))
         return std_M
@@ -139,7 +147,7 @@ def _distances(features_NK: Array) -> Array:
 
 
 def _factor(covariance_NN: Array, kernel: Kernel) -> Array:
-    """The Cholesky factor of what is observed of some networks."""
+    """The Cholesky factor of what is observed of some networks; the upper half of their covariance is not looked at."""
     observed_NN = covariance_NN + kernel.noise * np.eye(len(covariance_NN))
     factor_NN: Array = cholesky(observed_NN, lower=True, overwrite_a=True, check_finite=False)
     return factor_NN
