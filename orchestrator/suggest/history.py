@@ -41,11 +41,11 @@ class _Front:
 
     def __init__(self) -> None:
         self.members: list[Observation] = []
-        self._points_FK = np.empty((0, 0))
+        self._points_FK = np.empty(0)
 
     def add(self, observation: Observation) -> None:
         point_K = np.array([observation.error, *observation.objectives])
-        points_FK = self._points_FK if self.members else np.empty((0, len(point_K)))
+        points_FK = self._points_FK.reshape(-1, len(point_K))
         differs_F = (points_FK != point_K).any(axis=1)
         if ((points_FK <= point_K).all(axis=1) & differs_F).any():
             return

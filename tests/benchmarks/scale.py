@@ -145,6 +145,8 @@ def send(root: Path, config: SearchConfig) -> tuple[int, float]:
 
 def shortest_epoch_s(num_events: Sequence[int], events_a_second: float) -> float:
     """How long an epoch must last so that MLflow is never behind by more than a minute, every turn being one epoch."""
+    if not events_a_second:  # of a short study everything was sent while MLflow began
+        return math.nan
     sending_s = np.diff(num_events, prepend=0) / events_a_second
 
     def most_behind_s(epoch_s: float) -> float:
