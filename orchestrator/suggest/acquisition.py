@@ -22,7 +22,7 @@ ERROR_SHIFT = 0.003
 
 MAX_CONDITIONED = 32
 """Pending networks that lower the deviation of their like, the newest; all of them count in the front that is to be
-improved. More make suggestions dearer and the search no cheaper (``tests/benchmarks/pending.py``)."""
+improved. With 128 suggestions take longer and searches cost no less (``tests/benchmarks/pending.py``)."""
 
 _MIN_ERROR_RANGE = 0.02
 
