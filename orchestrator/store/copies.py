@@ -21,7 +21,7 @@ from orchestrator.store.database import Database
 from orchestrator.store.identity import Identity, read_identity
 from orchestrator.store.paths import StudyPaths, TrialPaths
 from orchestrator.store.rows import Ask, latency_from_json, read_asks, untupled
-from orchestrator.store.sealed import SEAL, is_whole, read_sealed, sealed, write_sealed
+from orchestrator.store.sealed import SEAL, is_whole, parse_sealed, read_sealed, sealed_line, to_sealed, write_sealed
 from search_spaces.space import Point
 
 SCHEMA_VERSION = 1
@@ -96,7 +96,7 @@ class Copies:
 
     def _complete_constants(self, study: sqlite3.Row) -> None:
         fields = {"constants": json.loads(study["constants"]), "wall_time_s": study["wall_time_s"]}
-        if fields["constants"] and read_sealed(self._paths.constants) != sealed(fields):
+        if fields["constants"] and read_sealed(self._paths.constants) != parse_sealed(to_sealed(fields)):
             write_sealed(self._paths.constants, fields)
 
     def _complete_start(self, record: TrialRecord) -> None:
@@ -135,8 +135,8 @@ class Copies:
         return {
             **_record_fields(record),
             "schema_version": SCHEMA_VERSION,
-            "ask": asdict(ask),
-            "refused": [asdict(one) for one in refused],
+            "ask": _ask_fields(ask),
+            "refused": [_ask_fields(one) for one in refused],
             "attempts": [dict(attempt) for attempt in attempts],
         }
 
@@ -186,7 +186,7 @@ def trial_folders(paths: StudyPaths) -> dict[int, TrialPaths]:
 
 
 def _line(report: EpochReport) -> bytes:
-    return (json.dumps(sealed(report.to_dict())) + "\n").encode()
+    return (sealed_line(report.to_dict()) + "\n").encode()
 
 
 def _report(line: str) -> EpochReport | None:
@@ -226,6 +226,11 @@ def _record(fields: Mapping[str, Any]) -> TrialRecord:
             "retrained": Retraining.from_dict(fields["retrained"]) if fields.get("retrained") else None,
         }
     )
+
+
+def _ask_fields(ask: Ask) -> dict[str, Any]:
+    point = {"family": ask.point.family, "values": ask.point.values}
+    return {**{name: getattr(ask, name) for name in Ask.__slots__}, "point": point}
 
 
 def _ask(fields: Mapping[str, Any]) -> Ask:

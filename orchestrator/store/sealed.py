@@ -13,10 +13,9 @@ from orchestrator.storage import write_bytes
 SEAL = "sha256"
 
 
-def sealed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields as JSON reads them back, and their checksum."""
-    plain: dict[str, Any] = json.loads(json.dumps(fields, allow_nan=False))
-    return {**plain, SEAL: _checksum(plain)}
+def sealed_line(fields: Mapping[str, Any]) -> str:
+    """The fields and their checksum on one line."""
+    return json.dumps({**fields, SEAL: _checksum(fields)}, allow_nan=False)
 
 
 def is_whole(fields: Any) -> bool:
@@ -25,8 +24,15 @@ def is_whole(fields: Any) -> bool:
 
 
 def to_sealed(fields: Mapping[str, Any]) -> bytes:
-    """The content of such a file; fields keep their order, which people are shown."""
-    return (json.dumps(sealed(fields), indent=1, allow_nan=False) + "\n").encode()
+    """The content of such a file: a field on each line, in their order, which people are shown.
+
+    The names of all fields are text, inner ones too: others would be sorted otherwise once they are read back.
+    """
+    lines = (
+        f" {json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
+        for name, value in {**fields, SEAL: _checksum(fields)}.items()
+    )
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def write_sealed(path: Path, fields: Mapping[str, Any], *, is_synced: bool = True) -> None:

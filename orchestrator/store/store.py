@@ -68,7 +68,8 @@ class StudyStore:
         asks = {row["number"]: row["ask"] for row in database.rows("SELECT number, ask FROM trial")}
         self._trial_of_ask: dict[int, int] = {ask: number for number, ask in asks.items()}
         self._running = {one: ask for one, ask in asks.items() if self.records[one].state is TrialState.RUNNING}
-        self._live: set[int] = set()
+        self.running_asks: set[int] = set(self._running.values())
+        self._lost: set[int] = set(self._running)  # nobody works on them in this session
         self._num_left: int | None = None
         attempts = database.rows("SELECT trial, token FROM attempt ORDER BY trial, number")
         self._tokens: dict[int, str] = dict.fromkeys(self.records, "")
@@ -117,6 +118,7 @@ class StudyStore:
         self.asks.append(ask)
         self._trial_of_ask[ask.number] = record.number
         self._running[record.number] = ask.number
+        self.running_asks.add(ask.number)
         self._begin(replace(record, num_attempts=1), attempt)
         failpoint("store.after_trial_json")
         return attempt
@@ -179,7 +181,7 @@ class StudyStore:
             failpoint("store.before_attempt_end_commit")
         failpoint("store.after_attempt_end_commit")
         self._copies.write_start(self.records[trial])
-        self._live.discard(trial)
+        self._lost.add(trial)
 
     def report(self, trial: int, report: EpochReport, *, prune: str | None, decision: Mapping[str, Any]) -> None:
         """Records an epoch together with what the scheduler decided on it: one transaction.
@@ -250,12 +252,7 @@ class StudyStore:
 
     def lost_trials(self) -> list[int]:
         """Trials that are RUNNING while nobody works on them: interrupted, or their workers or driver died."""
-        return sorted(self._running.keys() - self._live)
-
-    @property
-    def running_asks(self) -> set[int]:
-        """The suggestions whose trials are RUNNING."""
-        return set(self._running.values())
+        return sorted(self._lost)
 
     def record_of_ask(self, ask: int) -> TrialRecord | None:
         """The trial that a suggestion became; None where it was refused."""
@@ -265,7 +262,7 @@ class StudyStore:
     @property
     def num_live(self) -> int:
         """Trials that workers of this session have in hand."""
-        return len(self._live)
+        return len(self._running) - len(self._lost)
 
     def deaths(self, trial: int) -> list[Cause]:
         """What the workers of a trial died of since an attempt last got further, the newest first.
@@ -363,7 +360,7 @@ class StudyStore:
     def _begin(self, record: TrialRecord, attempt: Attempt) -> None:
         self.records[record.number] = record
         self._tokens[record.number] = attempt.token
-        self._live.add(record.number)
+        self._lost.discard(record.number)
         self._copies.write_start(record)
 
     def _confirm(self, changed: TrialRecord, *, kind: str, detail: Mapping[str, Any]) -> None:
@@ -386,8 +383,8 @@ class StudyStore:
 
     def _after_end(self, record: TrialRecord, event: int) -> None:
         self.records[record.number] = record
-        self._running.pop(record.number, None)
-        self._live.discard(record.number)
+        self.running_asks.discard(self._running.pop(record.number, -1))
+        self._lost.discard(record.number)
         self._copies.write_end(record, token=self._tokens[record.number], event=event)
         failpoint("store.after_final_json")
         shutil.rmtree(self.paths.trial(record.number).checkpoints, ignore_errors=True)  # nothing resumes from them now

@@ -127,8 +127,8 @@ class OptunaSampler:
                 for name, violation in ask.violations.items():
                     self._handles[ask.number].set_constraint(name, violation)
         self._num_asks = len(asks)
-        moved = sorted(self._handles.keys() - running)
-        outcomes = {number: self._outcome(asks[number], record_of(number)) for number in moved}
+        moved = [number for number in self._handles if number not in running]
+        outcomes = {number: self._outcome(asks[number], record_of(number)) for number in sorted(moved)}
         for number, outcome in outcomes.items():
             if outcome is not None:
                 self._tell(number, outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,15 +86,23 @@ def test_a_record_that_is_the_same_object_is_not_read_again() -> None:
 
 def test_peers_stay_as_they_were_when_the_study_goes_on() -> None:
     history = History(OBJECTIVES, RUNGS)
-    history.observe({0: completed(0, 0.9, 1000, 1.0)})
+    running = unfinished(0, TrialState.RUNNING)
+    history.observe({0: running})
     peers = history.peers(RUNG, of=99)
     history.observe({0: completed(0, 0.8, 1000, 1.0), 1: completed(1, 0.7, 500, 1.0)})
-    assert peers.final_N.tolist() == [0.9]
+    assert np.isnan(peers.final_N).tolist() == [True]
+    assert history.peers(RUNG, of=99).final_N.tolist() == [0.8, 0.7]
 
 
 def test_records_in_another_order_are_found_in_their_rows() -> None:
     history = History(OBJECTIVES, RUNGS)
-    first, second = completed(0, 0.9, 1000, 1.0), completed(1, 0.7, 500, 1.0)
-    history.observe({0: first, 1: second})
+    first, second = completed(0, 0.9, 1000, 1.0), unfinished(1, TrialState.RUNNING)
+    history.observe({1: second, 0: first})
     history.observe({1: completed(1, 0.6, 500, 1.0), 0: first})
     assert history.peers(RUNG, of=99).final_N.tolist() == [0.9, 0.6]
+
+
+def test_a_history_of_many_trials_is_taken_in_at_once() -> None:
+    history = History(OBJECTIVES, RUNGS)
+    history.observe({number: completed(number, number / 1000, 1000, 1.0) for number in range(1000)})
+    assert history.peers(RUNG, of=1000).final_N.tolist() == [number / 1000 for number in range(1000)]

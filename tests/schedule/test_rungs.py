@@ -95,4 +95,4 @@ def test_a_reproducible_study_is_judged_by_trials_long_before_alone(tmp_path: Pa
     decisions.append(rung_judge(trials.store, trials.config)(record, report(3, 0.1)))
     assert decisions == [decisions[0]] * 4
     trials.store.records[5] = dataclasses.replace(trials.store.records[5], accuracy=0.99, reports=())
-    assert judge(record, report(3, 0.1)) != decisions[0]
+    assert rung_judge(trials.store, trials.config)(record, report(3, 0.1)) != decisions[0]

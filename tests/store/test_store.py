@@ -211,7 +211,7 @@ def test_a_torn_result_is_not_adopted(simulation: Simulation, content: str) -> N
     assert attempt is not None
     path = simulation.store.paths.trial(attempt.trial).result
     path.write_text(content.replace("TOKEN", attempt.token))
-    simulation.store._live.clear()
+    simulation.store.end_attempt(attempt.trial, "worker_died")
     simulation.referee.adopt()
     assert simulation.store.records[attempt.trial].state is TrialState.RUNNING
 
