@@ -1,6 +1,6 @@
 """Which candidate is worth its training most: expected hypervolume improvement per predicted second.
 
-Legend: N observed networks, P pending ones, M candidates, D cost objectives, K regressors.
+Legend: N observed networks, M candidates, D cost objectives, K regressors, P pairs of a level and a candidate.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def judge(
     expected_below = shifted_lognormal(mean_M, std_M, shift=ERROR_SHIFT)
     front_D = networks.objectives_ND[known]
     gain_M = expected_hypervolume_improvement(
-        lambda level: expected_below(low + unit * level) / unit,
+        lambda level_P, candidate_P: expected_below(low + unit * level_P, candidate_P) / unit,
         networks.objectives_ND[candidates],
         np.column_stack([(believed_N - low) / unit, front_D]),
         reference=np.array([min(pareto.REFERENCE, (max_error - low) / unit)] + [pareto.REFERENCE] * front_D.shape[1]),

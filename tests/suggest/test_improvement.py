@@ -59,9 +59,10 @@ def test_the_put_price_is_that_of_many_draws() -> None:
     draws = np.exp(rng.normal(mean, std, (50_000, 2))) - shift
     for level in (0.02, 0.1, 0.3):
         expected = np.maximum(level - draws, 0.0).mean(axis=0)
-        found = shifted_lognormal(mean, std, shift=shift)(np.array([[level]]))
-        np.testing.assert_allclose(found, [expected], rtol=0.05, atol=1e-4)
-    assert shifted_lognormal(mean, std, shift=shift)(np.array([[-0.01]])).tolist() == [[0.0, 0.0]]
+        found = shifted_lognormal(mean, std, shift=shift)(np.array([level, level]), np.array([0, 1]))
+        np.testing.assert_allclose(found, expected, rtol=0.05, atol=1e-4)
+    nothing = shifted_lognormal(mean, std, shift=shift)(np.array([-0.01, -0.01]), np.array([0, 1]))
+    assert nothing.tolist() == [0.0, 0.0]
 
 
 def test_a_dominated_candidate_can_gain_only_by_its_uncertainty() -> None:
